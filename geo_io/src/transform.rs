@@ -1,0 +1,53 @@
+//! From pixel corners to map coordinates, the only place where floats enter the geometry.
+
+use serde::Serialize;
+
+use crate::grid::{MapPoint, PixelCorner};
+
+/// The six numbers that place a raster on the map, in GDAL's order.
+///
+/// `x = a[0] + col * a[1] + row * a[2]`, `y = a[3] + col * a[4] + row * a[5]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Affine(pub [f64; 6]);
+
+impl Affine {
+    /// One map unit per pixel, x to the right, y downwards: pixel coordinates.
+    pub const IDENTITY: Self = Self([0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+
+    /// The map point of a pixel corner.
+    pub fn pixel_to_map(&self, corner: PixelCorner) -> MapPoint {
+        self.point(f64::from(corner.col), f64::from(corner.row))
+    }
+
+    /// The map point of a position given in fractional pixels.
+    pub fn point(&self, col: f64, row: f64) -> MapPoint {
+        let a = &self.0;
+        MapPoint {
+            x: a[0] + col * a[1] + row * a[2],
+            y: a[3] + col * a[4] + row * a[5],
+        }
+    }
+
+    /// Map units squared per pixel; negative when rows run downwards on the map, as they usually do.
+    pub fn determinant(&self) -> f64 {
+        let a = &self.0;
+        a[1] * a[5] - a[2] * a[4]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turned_grid_uses_all_six_numbers() {
+        let affine = Affine([100.0, 2.0, 3.0, 200.0, 5.0, -7.0]);
+        // 100 + 10 * 2 + 4 * 3 = 132; 200 + 10 * 5 - 4 * 7 = 222.
+        assert_eq!(
+            affine.pixel_to_map(PixelCorner { col: 10, row: 4 }),
+            MapPoint { x: 132.0, y: 222.0 }
+        );
+        // 2 * -7 - 3 * 5 = -29.
+        assert_eq!(affine.determinant(), -29.0);
+    }
+}
