@@ -1,0 +1,378 @@
+//! Named tensors and the safetensors file that holds them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::Path;
+
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+
+use crate::error::ModelError;
+
+/// Metadata key of the hash over all tensors.
+const HASH_KEY: &str = "blake3";
+/// Suffix of the tensor that holds one scale per row of an int8 tensor.
+const SCALE_SUFFIX: &str = ".scale";
+/// Largest magnitude of a stored int8.
+const INT8_MAX: f32 = 127.0;
+
+/// A tensor in memory, always f32.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredTensor {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, the last dimension fastest; all finite.
+    pub values: Vec<f32>,
+}
+
+/// How floats are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// As f32: what a checkpoint keeps.
+    Exact,
+    /// As f16, and as int8 with one scale per row for tensors whose name ends in `word.weight`: what is shipped.
+    Compact,
+}
+
+/// The tensors of one safetensors file, by name, and its free text metadata.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TensorFile {
+    /// Tensors by name.
+    pub tensors: BTreeMap<String, StoredTensor>,
+    /// Text beside the tensors; the hash is added when writing and removed when reading.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A tensor as its bytes lie in the file.
+struct Encoded {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl StoredTensor {
+    /// A tensor of these values.
+    ///
+    /// # Panics
+    /// A shape that does not hold as many values.
+    #[must_use]
+    pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Self {
+        assert_eq!(
+            shape.iter().product::<usize>(),
+            values.len(),
+            "shape {shape:?} does not fit"
+        );
+        Self { shape, values }
+    }
+}
+
+impl TensorFile {
+    /// The tensors of a file.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`] when it cannot be read; [`ModelError::Config`] when it is cut short, damaged, no safetensors
+    /// file, or has a value that is not finite.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let bytes = std::fs::read(path).map_err(|source| ModelError::Io {
+            action: "read",
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Self::from_bytes(&bytes).map_err(|reason| ModelError::Config {
+            path: path.to_path_buf(),
+            reason,
+        })
+    }
+
+    /// The same from the file's content; the error is the reason alone.
+    ///
+    /// # Errors
+    /// What is wrong with the content, and what to do.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|cause| damage(&cause))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|cause| damage(&cause))?;
+        let mut metadata: BTreeMap<String, String> = header
+            .metadata()
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .collect();
+        let views: BTreeMap<String, TensorView<'_>> = file.tensors().into_iter().collect();
+        if let Some(expected) = metadata.remove(HASH_KEY) {
+            let parts = views
+                .iter()
+                .map(|(name, view)| (name.as_str(), view.shape(), view.data()));
+            if hash(parts) != expected {
+                return Err(
+                    "its tensors are not those that were written: fetch it again".to_owned(),
+                );
+            }
+        }
+        let mut tensors = BTreeMap::new();
+        for (name, view) in &views {
+            let is_scale = name
+                .strip_suffix(SCALE_SUFFIX)
+                .and_then(|owner| views.get(owner))
+                .is_some_and(|owner| owner.dtype() == Dtype::I8);
+            if is_scale {
+                continue;
+            }
+            // Buffers such as counters and position numbers carry no weights.
+            let Some(values) = decode(name, view, &views)? else {
+                continue;
+            };
+            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                return Err(format!(
+                    "tensor {name} has the value {} at {at}",
+                    values[at]
+                ));
+            }
+            tensors.insert(
+                name.clone(),
+                StoredTensor::new(view.shape().to_vec(), values),
+            );
+        }
+        Ok(Self { tensors, metadata })
+    }
+
+    /// Writes the file under a temporary name and renames it, so that it is complete or absent.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] for a value that is not finite or too large for the precision; [`ModelError::Io`] when
+    /// the file cannot be written.
+    pub fn write(&self, path: &Path, precision: Precision) -> Result<(), ModelError> {
+        let bytes = self
+            .to_bytes(precision)
+            .map_err(|reason| ModelError::Config {
+                path: path.to_path_buf(),
+                reason,
+            })?;
+        write_file(path, &bytes)
+    }
+
+    /// The content of the file; the error is the reason alone.
+    ///
+    /// # Errors
+    /// A value that is not finite or too large for the precision.
+    pub fn to_bytes(&self, precision: Precision) -> Result<Vec<u8>, String> {
+        let mut encoded = BTreeMap::new();
+        for (name, tensor) in &self.tensors {
+            encode(name, tensor, precision, &mut encoded)?;
+        }
+        let parts = encoded
+            .iter()
+            .map(|(name, part)| (name.as_str(), part.shape.as_slice(), part.bytes.as_slice()));
+        let mut metadata: HashMap<String, String> = self.metadata.clone().into_iter().collect();
+        metadata.insert(HASH_KEY.to_owned(), hash(parts));
+        let views = encoded
+            .iter()
+            .map(|(name, part)| {
+                TensorView::new(part.dtype, part.shape.clone(), &part.bytes)
+                    .map(|view| (name, view))
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|cause| cause.to_string())?;
+        safetensors::serialize(views, Some(metadata)).map_err(|cause| cause.to_string())
+    }
+
+    /// The tensors whose name starts with `prefix`, under the rest of their names.
+    #[must_use]
+    pub fn under(&self, prefix: &str) -> BTreeMap<String, StoredTensor> {
+        self.tensors
+            .iter()
+            .filter_map(|(name, tensor)| {
+                Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone()))
+            })
+            .collect()
+    }
+
+    /// Adds tensors under a prefix.
+    pub fn insert_under(&mut self, prefix: &str, tensors: BTreeMap<String, StoredTensor>) {
+        self.tensors.extend(
+            tensors
+                .into_iter()
+                .map(|(name, tensor)| (format!("{prefix}{name}"), tensor)),
+        );
+    }
+}
+
+/// Writes a file under a temporary name, syncs and renames it.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
+    let io = |action| {
+        move |source| ModelError::Io {
+            action,
+            path: path.to_path_buf(),
+            source,
+        }
+    };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    let partial = path.with_file_name(name);
+    let written = std::fs::File::create(&partial)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&partial, path));
+    if written.is_err() {
+        // The write has failed already; a left-over that cannot be removed either changes nothing.
+        let _ = std::fs::remove_file(&partial);
+    }
+    written.map_err(io("write"))
+}
+
+/// Blake3 over names, shapes and bytes, in the order of the names.
+fn hash<'a>(parts: impl Iterator<Item = (&'a str, &'a [usize], &'a [u8])>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, shape, bytes) in parts {
+        hasher.update(format!("{name} {shape:?} {}\n", bytes.len()).as_bytes());
+        hasher.update(bytes);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn damage(cause: &SafeTensorError) -> String {
+    match cause {
+        SafeTensorError::HeaderTooSmall
+        | SafeTensorError::InvalidHeaderLength
+        | SafeTensorError::MetadataIncompleteBuffer => {
+            "is cut short or has bytes too many: fetch it again".to_owned()
+        }
+        other => format!("is not a safetensors file: {other}"),
+    }
+}
+
+/// Values of a float or int8 tensor; none for other integers.
+fn decode(
+    name: &str,
+    view: &TensorView<'_>,
+    views: &BTreeMap<String, TensorView<'_>>,
+) -> Result<Option<Vec<f32>>, String> {
+    let bytes = view.data();
+    let values = match view.dtype() {
+        Dtype::F32 => chunks(bytes).map(f32::from_le_bytes).collect(),
+        Dtype::F16 => chunks(bytes)
+            .map(|raw| f16::from_le_bytes(raw).to_f32())
+            .collect(),
+        Dtype::BF16 => chunks(bytes)
+            .map(|raw| bf16::from_le_bytes(raw).to_f32())
+            .collect(),
+        Dtype::F64 => chunks(bytes)
+            .map(|raw| f64::from_le_bytes(raw) as f32)
+            .collect(),
+        Dtype::I8 => {
+            let scale_name = format!("{name}{SCALE_SUFFIX}");
+            let scales = views
+                .get(&scale_name)
+                .filter(|scale| scale.dtype() == Dtype::F32)
+                .ok_or_else(|| format!("tensor {name} is int8 and {scale_name} is missing"))?;
+            let rows = view.shape().first().copied().unwrap_or_default();
+            if scales.shape() != [rows] || rows == 0 {
+                return Err(format!(
+                    "tensor {scale_name} does not have one value per row of {name}"
+                ));
+            }
+            chunks(scales.data())
+                .map(f32::from_le_bytes)
+                .zip(bytes.chunks_exact((bytes.len() / rows).max(1)))
+                .flat_map(|(scale, row)| {
+                    row.iter()
+                        .map(move |raw| f32::from(raw.cast_signed()) * scale)
+                })
+                .collect()
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(values))
+}
+
+/// Little-endian scalars of `N` bytes.
+fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
+    bytes.as_chunks::<N>().0.iter().copied()
+}
+
+fn encode(
+    name: &str,
+    tensor: &StoredTensor,
+    precision: Precision,
+    encoded: &mut BTreeMap<String, Encoded>,
+) -> Result<(), String> {
+    if let Some(at) = tensor.values.iter().position(|value| !value.is_finite()) {
+        return Err(format!(
+            "tensor {name} has the value {} at {at}",
+            tensor.values[at]
+        ));
+    }
+    let shape = tensor.shape.clone();
+    let (dtype, bytes) = match precision {
+        Precision::Exact => (
+            Dtype::F32,
+            tensor
+                .values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+        ),
+        Precision::Compact if name.ends_with("word.weight") && shape.len() == 2 => {
+            let (scales, bytes) = to_int8(&tensor.values, shape[1]);
+            let scale = Encoded {
+                dtype: Dtype::F32,
+                shape: vec![scales.len()],
+                bytes: scales
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect(),
+            };
+            encoded.insert(format!("{name}{SCALE_SUFFIX}"), scale);
+            (Dtype::I8, bytes)
+        }
+        Precision::Compact => {
+            let halves: Vec<f16> = tensor
+                .values
+                .iter()
+                .map(|value| f16::from_f32(*value))
+                .collect();
+            if let Some(at) = halves.iter().position(|value| !value.is_finite()) {
+                return Err(format!(
+                    "tensor {name} has {} at {at}, too large for f16",
+                    tensor.values[at]
+                ));
+            }
+            (
+                Dtype::F16,
+                halves
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect(),
+            )
+        }
+    };
+    encoded.insert(
+        name.to_owned(),
+        Encoded {
+            dtype,
+            shape,
+            bytes,
+        },
+    );
+    Ok(())
+}
+
+/// Each row as multiples of a 127th of its largest magnitude.
+fn to_int8(values: &[f32], columns: usize) -> (Vec<f32>, Vec<u8>) {
+    let mut scales = Vec::new();
+    let mut bytes = Vec::with_capacity(values.len());
+    for row in values.chunks_exact(columns.max(1)) {
+        let largest = row
+            .iter()
+            .fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        let scale = if largest > 0.0 {
+            largest / INT8_MAX
+        } else {
+            1.0
+        };
+        scales.push(scale);
+        bytes.extend(
+            row.iter()
+                .map(|value| ((value / scale).round() as i8).cast_unsigned()),
+        );
+    }
+    (scales, bytes)
+}
