@@ -1,0 +1,12 @@
+//! Referring records, their masks and their pictures: what training and evaluation read.
+
+pub mod images;
+pub mod mask;
+pub mod record;
+pub mod resize;
+pub mod rle;
+
+pub use images::{RgbImage, read_rgb};
+pub use mask::Mask;
+pub use record::{RecordReader, RecordWriter, ReferringRecord};
+pub use rle::{Rle, RleError};
