@@ -67,6 +67,14 @@ pub enum ModelError {
         /// The side that was given.
         got: usize,
     },
+    /// A prediction that does not fit the record it is compared with.
+    #[error("prediction for record {record}: {reason}")]
+    Prediction {
+        /// The record.
+        record: String,
+        /// What does not fit.
+        reason: String,
+    },
     /// A computation that failed on the device.
     #[error("the device failed: {0}")]
     Device(String),
@@ -99,7 +107,7 @@ impl ModelError {
             Self::DeviceAbsent { .. } => ModelErrorKind::DeviceAbsent,
             Self::Io { .. } => ModelErrorKind::Io,
             Self::Data { .. } => ModelErrorKind::Data,
-            Self::TileSide { .. } | Self::Device(_) => ModelErrorKind::Bug,
+            Self::TileSide { .. } | Self::Prediction { .. } | Self::Device(_) => ModelErrorKind::Bug,
         }
     }
 }

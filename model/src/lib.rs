@@ -2,7 +2,9 @@
 //!
 //! This crate knows tensors, weights and words. It knows no coordinates and no GDAL.
 
+pub mod dataset;
 pub mod error;
+pub mod evaluation;
 pub mod text;
 pub mod tile;
 pub mod vision;
