@@ -58,7 +58,7 @@ impl Calibration {
     #[must_use]
     pub fn apply_uncertainty(&self, rus_logit: f32, mask_logit: f32) -> f32 {
         let UncertaintyCoefficients { rus, margin, bias } = self.uncertainty;
-        sigmoid((rus as f32).mul_add(rus_logit, (margin as f32).mul_add(mask_logit.abs(), bias as f32)))
+        sigmoid(rus as f32 * rus_logit + margin as f32 * mask_logit.abs() + bias as f32)
     }
 
     /// Whether a tile with this presence probability may hold something.
