@@ -1,0 +1,167 @@
+//! What a run was asked to do, and every default.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::error::PipelineError;
+use crate::tiling::Overlap;
+
+/// Environment variable that names the model folder.
+pub const MODEL_VARIABLE: &str = "GEOPHRASE_MODEL";
+/// Share of the tile side that neighbours have in common.
+pub const TILE_OVERLAP: &str = "20%";
+/// Probability above which a pixel belongs to the mask.
+pub const THRESHOLD: f32 = 0.5;
+/// Tiles given to the model at once.
+pub const BATCH: usize = 4;
+/// Threads that read tiles, each with its own dataset.
+pub const READERS: usize = 2;
+/// Items that wait between two stages.
+pub const QUEUE: usize = 2;
+/// Pixel blocks that GDAL keeps, in MiB, when `GDAL_CACHEMAX` does not say otherwise.
+pub const BLOCK_CACHE_MIB: usize = 64;
+
+/// The smallest detection that is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MinArea {
+    /// Square metres on the ellipsoid.
+    M2(f64),
+    /// Pixels.
+    Px(u64),
+}
+
+impl FromStr for MinArea {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no area: give square metres (25) or pixels (40px)");
+        if let Some(number) = text.strip_suffix("px") {
+            return number.trim().parse().map(Self::Px).map_err(|_| wrong());
+        }
+        let number = text.strip_suffix("m2").unwrap_or(text).trim();
+        let area: f64 = number.parse().map_err(|_| wrong())?;
+        (area.is_finite() && area >= 0.0).then_some(Self::M2(area)).ok_or_else(wrong)
+    }
+}
+
+impl std::fmt::Display for MinArea {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::M2(area) => write!(f, "{area} m2"),
+            Self::Px(area) => write!(f, "{area} px"),
+        }
+    }
+}
+
+/// Reads a probability threshold.
+///
+/// # Errors
+/// A text for the user when it is no number in `0 <= threshold < 1`.
+pub fn parse_threshold(text: &str) -> Result<f32, String> {
+    let wrong = || format!("{text:?} is no threshold: give a number from 0 up to, but not including, 1");
+    let threshold: f32 = text.trim().parse().map_err(|_| wrong())?;
+    (0.0..1.0).contains(&threshold).then_some(threshold).ok_or_else(wrong)
+}
+
+/// How a run goes, once scene and model are open.
+#[derive(Clone, Debug)]
+pub struct RunConfig {
+    /// What neighbouring tiles share.
+    pub overlap: Overlap,
+    /// Probability above which a pixel belongs to the mask.
+    pub threshold: f32,
+    /// The smallest detection that is written.
+    pub min_area: MinArea,
+    /// Tiles given to the model at once.
+    pub batch: usize,
+    /// Threads that read tiles.
+    pub readers: usize,
+    /// Whether the scorer's own map is written too.
+    pub raw_uncertainty: bool,
+    /// Where results go.
+    pub outputs: OutputConfig,
+}
+
+/// Where results go.
+#[derive(Clone, Debug, Default)]
+pub struct OutputConfig {
+    /// Polygons: `.geojson` or `.gpkg`.
+    pub vector: Option<PathBuf>,
+    /// Probability and uncertainty (and the mask beside it): `.tif`.
+    pub raster: Option<PathBuf>,
+    /// Where the report goes, when not beside the first output.
+    pub report: Option<PathBuf>,
+    /// Whether outputs that exist are replaced.
+    pub overwrite: bool,
+    /// Whether GeoJSON is written in longitude and latitude as RFC 7946 wants it.
+    pub rfc7946: bool,
+}
+
+impl RunConfig {
+    /// The defaults, writing to some outputs.
+    #[must_use]
+    pub fn new(outputs: OutputConfig) -> Self {
+        Self {
+            overlap: Overlap::Percent(20.0),
+            threshold: THRESHOLD,
+            min_area: MinArea::Px(0),
+            batch: BATCH,
+            readers: READERS,
+            raw_uncertainty: false,
+            outputs,
+        }
+    }
+}
+
+/// The model folder: the one named, else the environment's, else the one installed with the program, else the
+/// project's own.
+///
+/// # Errors
+/// [`PipelineError::NoModel`] with the places looked in when none is named and none is found.
+pub fn find_model(named: Option<PathBuf>) -> Result<PathBuf, PipelineError> {
+    if let Some(folder) = named {
+        return Ok(folder);
+    }
+    let installed =
+        std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.parent()?.join("share/geophrase/models/small")));
+    let places: Vec<PathBuf> = installed.into_iter().chain([Path::new("data/models/small").to_owned()]).collect();
+    if let Some(folder) = places.iter().find(|folder| folder.join("config.json").is_file()) {
+        return Ok(folder.clone());
+    }
+    let looked_in = places.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
+    Err(PipelineError::NoModel { looked_in })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn areas_are_read_in_square_metres_and_in_pixels() {
+        assert_eq!("25".parse(), Ok(MinArea::M2(25.0)));
+        assert_eq!("2.5m2".parse(), Ok(MinArea::M2(2.5)));
+        assert_eq!("40px".parse(), Ok(MinArea::Px(40)));
+        for wrong in ["", "-1", "NaN", "inf", "1.5px", "big"] {
+            assert!(wrong.parse::<MinArea>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_threshold_is_a_probability_below_one() {
+        assert_eq!(parse_threshold("0.25"), Ok(0.25));
+        assert_eq!(parse_threshold("0"), Ok(0.0));
+        for wrong in ["1", "-0.1", "NaN", "half"] {
+            assert!(parse_threshold(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_default_overlap_is_what_the_flag_says() {
+        assert_eq!(TILE_OVERLAP.parse(), Ok(RunConfig::new(OutputConfig::default()).overlap));
+    }
+
+    #[test]
+    fn a_named_model_folder_is_taken_as_it_is() {
+        assert_eq!(find_model(Some("no/such".into())).unwrap(), Path::new("no/such"));
+    }
+}

@@ -1,0 +1,150 @@
+//! Everything that can stop a command, and the exit code it ends with.
+
+use std::path::PathBuf;
+
+use geo_io::{ErrorKind, GeoIoError};
+use model::{ModelError, ModelErrorKind};
+
+use crate::exit::Exit;
+
+/// A signal that asks the process to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// `kill`, a job scheduler, or a closed terminal.
+    Terminate,
+}
+
+/// Why a command could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// Flags that do not fit together or a value that makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// Rasters and polygons.
+    #[error(transparent)]
+    GeoIo(#[from] GeoIoError),
+    /// Model, device, prompt, training data.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// No model folder was named and none was found.
+    #[error("no model folder found (looked in {looked_in}): name one with --model DIR or GEOPHRASE_MODEL")]
+    NoModel {
+        /// The places that were tried.
+        looked_in: String,
+    },
+    /// The world that `synth` was asked to draw makes no sense.
+    #[error("cannot draw a scene: {0}")]
+    Synth(String),
+    /// An input other than the scene cannot be read.
+    #[error("cannot read {}", path.display())]
+    ReadInput {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// An output folder or file cannot be created.
+    #[error("cannot create {}", path.display())]
+    Create {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// An output file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The model gave something that is no prediction.
+    #[error("the model's answer for the tile at {window} is unusable: {reason}")]
+    BadPrediction {
+        /// The tile.
+        window: geo_io::PixelWindow,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A stage panicked.
+    #[error("bug in stage {stage}: {message}")]
+    StagePanic {
+        /// The stage's name.
+        stage: &'static str,
+        /// The panic message.
+        message: String,
+    },
+    /// A stage ended early because its neighbour did; the neighbour's error is the one to report.
+    #[error("bug: stage {0} ended early without a cause")]
+    Stopped(&'static str),
+    /// The runtime that supervises the stages could not be started.
+    #[error("cannot start the stages")]
+    Runtime(#[source] std::io::Error),
+    /// The user or the system asked to end.
+    #[error("{}: nothing was written", match .0 { Signal::Interrupt => "interrupted", Signal::Terminate => "terminated" })]
+    Interrupted(Signal),
+}
+
+impl PipelineError {
+    /// The exit code to end with.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Synth(_) => Exit::Usage,
+            Self::GeoIo(error) => match error.kind() {
+                ErrorKind::MissingScene | ErrorKind::UnreadableScene => Exit::UnreadableScene,
+                ErrorKind::UnusableScene => Exit::UnusableScene,
+                ErrorKind::Usage => Exit::Usage,
+                ErrorKind::OutputExists | ErrorKind::OutputCreate => Exit::CannotCreate,
+                ErrorKind::WriteFailed => Exit::WriteFailed,
+                ErrorKind::Internal => Exit::Bug,
+            },
+            Self::Model(error) => model_exit(error),
+            Self::NoModel { .. } => Exit::Config,
+            Self::ReadInput { .. } => Exit::UnreadableScene,
+            Self::Create { .. } => Exit::CannotCreate,
+            Self::Write { .. } => Exit::WriteFailed,
+            Self::BadPrediction { .. } | Self::StagePanic { .. } | Self::Stopped(_) | Self::Runtime(_) => Exit::Bug,
+            Self::Interrupted(Signal::Interrupt) => Exit::Interrupted,
+            Self::Interrupted(Signal::Terminate) => Exit::Terminated,
+        }
+    }
+}
+
+fn model_exit(error: &ModelError) -> Exit {
+    match error.kind() {
+        ModelErrorKind::Usage => Exit::Usage,
+        ModelErrorKind::Config => Exit::Config,
+        ModelErrorKind::DeviceAbsent => Exit::DeviceAbsent,
+        ModelErrorKind::Data => Exit::UnusableScene,
+        ModelErrorKind::Bug => Exit::Bug,
+        ModelErrorKind::Io => match error {
+            ModelError::Io { action: "read" | "open", .. } => Exit::UnreadableScene,
+            ModelError::Io { action: "create", .. } => Exit::CannotCreate,
+            _ => Exit::WriteFailed,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_error_is_a_usage_error_and_a_damaged_model_is_a_configuration_error() {
+        let prompt = ModelError::Prompt { prompt: String::new(), reason: "is empty".into() };
+        assert_eq!(PipelineError::from(prompt).exit(), Exit::Usage);
+        let folder = ModelError::ModelFolder { folder: "m".into(), reason: "cut".into() };
+        assert_eq!(PipelineError::from(folder).exit(), Exit::Config);
+    }
+
+    #[test]
+    fn signals_end_with_128_plus_their_number() {
+        assert_eq!(PipelineError::Interrupted(Signal::Interrupt).exit() as u8, 128 + 2);
+        assert_eq!(PipelineError::Interrupted(Signal::Terminate).exit() as u8, 128 + 15);
+    }
+}

@@ -1,0 +1,18 @@
+//! The streaming pipeline and the commands of `geophrase`.
+//!
+//! This crate knows time, threads, flags and the files a user names. Pixels and polygons are `geo_io`'s, tensors and
+//! words are `model`'s; the two meet only here.
+
+pub mod config;
+pub mod error;
+pub mod exit;
+pub mod logging;
+pub mod mosaic;
+pub mod outputs;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod stage;
+pub mod tiling;
+
+pub use error::{PipelineError, Signal};

@@ -1,0 +1,4 @@
+//! From tile predictions back to the scene: weights, sums, labels.
+
+pub mod blend;
+pub mod canvas;

@@ -1,0 +1,183 @@
+//! The names of the files that a run leaves.
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use geo_io::GeoIoError;
+
+use crate::config::OutputConfig;
+use crate::error::PipelineError;
+
+/// Longest slug; names stay far below the 255 bytes that file systems take.
+const SLUG_LEN: usize = 40;
+
+/// The files of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputNames {
+    /// Polygons of all prompts.
+    pub vector: Option<PathBuf>,
+    /// Probability and uncertainty, one file per prompt, in the order of the prompts; empty when none is wanted.
+    pub rasters: Vec<PathBuf>,
+    /// The report.
+    pub report: PathBuf,
+}
+
+impl OutputNames {
+    /// Names the outputs for some prompts.
+    ///
+    /// # Errors
+    /// [`PipelineError::Usage`] when nothing is to be written, an extension is unknown, or an output is the scene.
+    pub fn new(config: &OutputConfig, prompts: &[String], scene: &OsStr) -> Result<Self, PipelineError> {
+        let Some(first) = config.vector.as_ref().or(config.raster.as_ref()) else {
+            return Err(PipelineError::Usage("nothing to write: give -o OUT.geojson or --raster OUT.tif".into()));
+        };
+        if let Some(path) = &config.vector
+            && !has_extension(path, &["geojson", "json", "gpkg"])
+        {
+            let shown = path.display();
+            return Err(PipelineError::Usage(format!("output {shown} must end in .geojson or .gpkg")));
+        }
+        if let Some(path) = &config.raster
+            && !has_extension(path, &["tif", "tiff"])
+        {
+            return Err(PipelineError::Usage(format!("raster output {} must end in .tif", path.display())));
+        }
+        let rasters = match &config.raster {
+            None => Vec::new(),
+            Some(path) if prompts.len() == 1 => vec![path.clone()],
+            Some(path) => slugs(prompts).iter().map(|slug| with_part(path, slug)).collect(),
+        };
+        let report = config.report.clone().unwrap_or_else(|| first.with_extension("report.json"));
+        let names = Self { vector: config.vector.clone(), rasters, report };
+        names.refuse_scene(scene)?;
+        Ok(names)
+    }
+
+    /// All files, the masks beside the rasters included.
+    #[must_use]
+    pub fn all(&self) -> Vec<PathBuf> {
+        let masks = self.rasters.iter().map(|path| with_part(path, "mask"));
+        self.vector.iter().chain(&self.rasters).cloned().chain(masks).chain([self.report.clone()]).collect()
+    }
+
+    /// Looks before any work whether the outputs can be created.
+    ///
+    /// # Errors
+    /// [`GeoIoError::OutputExists`] for a file that is there and may not be replaced, [`PipelineError::Create`] for a
+    /// folder that is not there.
+    pub fn check(&self, overwrite: bool) -> Result<(), PipelineError> {
+        for path in self.all() {
+            if !overwrite && path.symlink_metadata().is_ok() {
+                return Err(GeoIoError::OutputExists { path }.into());
+            }
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(Err(source)) = folder.map(std::fs::read_dir) {
+                return Err(PipelineError::Create { path, source });
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_scene(&self, scene: &OsStr) -> Result<(), PipelineError> {
+        let Ok(scene) = Path::new(scene).canonicalize() else {
+            return Ok(());
+        };
+        match self.all().iter().find(|path| path.canonicalize().is_ok_and(|path| path == scene)) {
+            Some(path) => Err(PipelineError::Usage(format!("output {} is the scene itself", path.display()))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn has_extension(path: &Path, known: &[&str]) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
+    path.file_stem().is_some() && extension.is_some_and(|extension| known.contains(&extension.as_str()))
+}
+
+/// `a/out.tif` with the part `mask` is `a/out.mask.tif`.
+fn with_part(path: &Path, part: &str) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(OsString::from(format!(".{part}.")));
+    name.push(path.extension().unwrap_or_default());
+    path.with_file_name(name)
+}
+
+/// One short name per prompt, safe in every file system and different from all others.
+fn slugs(prompts: &[String]) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let mut unique = |slug: String| {
+        let numbered = (2..).map(|n| format!("{slug}-{n}"));
+        let free = std::iter::once(slug.clone()).chain(numbered).find(|name| taken.insert(name.clone()));
+        free.expect("numbers do not run out before prompts do")
+    };
+    prompts.iter().map(|prompt| unique(slug(prompt))).collect()
+}
+
+/// The prompt's letters and digits in lower case, everything between them as one hyphen.
+fn slug(prompt: &str) -> String {
+    let lower = prompt.to_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut slug = words.collect::<Vec<_>>().join("-");
+    slug.truncate(SLUG_LEN);
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { "prompt".into() } else { slug.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(config: &OutputConfig, prompts: &[&str]) -> Result<OutputNames, PipelineError> {
+        let prompts: Vec<String> = prompts.iter().map(|&p| p.to_owned()).collect();
+        OutputNames::new(config, &prompts, OsStr::new("no-such-scene.tif"))
+    }
+
+    fn both() -> OutputConfig {
+        OutputConfig { vector: Some("d/a.geojson".into()), raster: Some("d/b.tif".into()), ..OutputConfig::default() }
+    }
+
+    #[test]
+    fn one_prompt_writes_the_raster_as_named_and_the_report_beside_the_polygons() {
+        let names = names(&both(), &["ships"]).unwrap();
+        let all: Vec<_> = names.all().iter().map(|path| path.display().to_string()).collect();
+        assert_eq!(all, ["d/a.geojson", "d/b.tif", "d/b.mask.tif", "d/a.report.json"]);
+    }
+
+    #[test]
+    fn several_prompts_write_one_raster_each() {
+        let names = names(&both(), &["The red ships!", "the pier"]).unwrap();
+        assert_eq!(names.rasters, [Path::new("d/b.the-red-ships.tif"), Path::new("d/b.the-pier.tif")]);
+    }
+
+    #[test]
+    fn prompts_with_the_same_letters_get_different_files() {
+        let prompts = ["a b".to_owned(), "a, b".into(), "a-b-2".into(), "船".into(), "港".into()];
+        assert_eq!(slugs(&prompts), ["a-b", "a-b-2", "a-b-2-2", "prompt", "prompt-2"]);
+    }
+
+    #[test]
+    fn a_slug_never_leaves_the_folder() {
+        assert_eq!(slug("../../etc/passwd"), "etc-passwd");
+        assert!(slug(&"long ".repeat(99)).len() <= SLUG_LEN);
+    }
+
+    #[test]
+    fn unknown_extensions_and_no_outputs_are_refused() {
+        assert!(names(&OutputConfig::default(), &["x"]).is_err());
+        for name in ["a.shp", "a", ".geojson"] {
+            let config = OutputConfig { vector: Some(name.into()), ..OutputConfig::default() };
+            assert!(names(&config, &["x"]).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_scene_is_never_an_output() {
+        let folder = tempfile::tempdir().unwrap();
+        let scene = folder.path().join("scene.tif");
+        std::fs::write(&scene, "x").unwrap();
+        let config = OutputConfig { raster: Some(folder.path().join("./scene.tif")), ..OutputConfig::default() };
+        let error = OutputNames::new(&config, &["x".into()], scene.as_os_str()).unwrap_err();
+        assert!(error.to_string().contains("is the scene itself"), "{error}");
+    }
+}

@@ -1,0 +1,190 @@
+//! What a run did, as JSON beside its outputs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use geo_io::{PixelWindow, SceneInfo};
+use serde::Serialize;
+
+/// Everything a run did and with what.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Versions of what took part.
+    pub versions: Versions,
+    /// The scene as it was read, its scaling included.
+    pub scene: SceneInfo,
+    /// The model.
+    pub model: ModelReport,
+    /// What was looked for and how much was found, per prompt.
+    pub prompts: Vec<PromptReport>,
+    /// The options that were in force.
+    pub options: OptionsReport,
+    /// Tiles by how they were answered.
+    pub tiles: TileCounts,
+    /// Ground that could not be read; always empty for `segment`, which fails instead.
+    pub holes: Vec<Hole>,
+    /// Pixels with a result.
+    pub valid_px: u64,
+    /// Pixels without one, because the scene has no data there.
+    pub nodata_px: u64,
+    /// Detections of all prompts.
+    pub detections: u64,
+    /// What a reader of the results should know.
+    pub notes: Vec<String>,
+    /// The files written, without this one.
+    pub outputs: Vec<PathBuf>,
+    /// Seconds each stage worked (`read` sums over its threads) and `total` by the clock on the wall.
+    pub seconds: BTreeMap<&'static str, f64>,
+    /// Most memory the process ever held, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// Versions of what took part.
+#[derive(Clone, Debug, Serialize)]
+pub struct Versions {
+    /// This program.
+    pub geophrase: &'static str,
+    /// GDAL.
+    pub gdal: String,
+}
+
+/// The model as a report names it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelReport {
+    /// Its name.
+    pub name: String,
+    /// Hash of its folder.
+    pub hash: String,
+    /// Side of its tiles.
+    pub tile_px: usize,
+    /// The device it ran on.
+    pub device: String,
+    /// Smallest and largest pixel it was trained at, in metres.
+    pub pixel_size_m: Option<(f64, f64)>,
+}
+
+/// What was found of one prompt.
+#[derive(Clone, Debug, Serialize)]
+pub struct PromptReport {
+    /// The prompt.
+    pub prompt: String,
+    /// Detections written.
+    pub detections: u64,
+    /// Detections left out because they are smaller than asked for.
+    pub below_min_area: u64,
+    /// Pixels of the mask.
+    pub mask_px: u64,
+    /// Words of the prompt whose meaning depends on the frame; each tile is a frame of its own.
+    pub frame_words: Vec<String>,
+}
+
+/// The options of a run that shape its results.
+#[derive(Clone, Debug, Serialize)]
+pub struct OptionsReport {
+    /// The overlap as asked for.
+    pub tile_overlap: String,
+    /// The overlap of the regular grid in pixels.
+    pub overlap_px: u32,
+    /// The stride of the regular grid in pixels.
+    pub stride_px: u32,
+    /// Probability above which a pixel belongs to the mask.
+    pub threshold: f32,
+    /// The smallest detection written.
+    pub min_area: String,
+    /// Tiles given to the model at once.
+    pub batch: usize,
+    /// Whether the scorer's own map was written.
+    pub raw_uncertainty: bool,
+    /// Whether GeoJSON was written in longitude and latitude.
+    pub rfc7946: bool,
+}
+
+/// Tiles by how they were answered; the last four add up to the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TileCounts {
+    /// All tiles of the plan.
+    pub planned: u64,
+    /// Tiles the model looked at.
+    pub computed: u64,
+    /// Blank tiles that got the answer of an earlier one of the same colour.
+    pub reused: u64,
+    /// Tiles without a valid pixel.
+    pub empty: u64,
+    /// Tiles that could not be read.
+    pub failed: u64,
+}
+
+/// Ground that could not be read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Hole {
+    /// The pixels.
+    pub window: PixelWindow,
+    /// Smallest x, smallest y, largest x, largest y in the scene's CRS.
+    pub bbox: [f64; 4],
+    /// Why.
+    pub reason: String,
+}
+
+impl Report {
+    /// The report as text, ending in a line break.
+    ///
+    /// # Panics
+    /// Never: all keys are strings.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a report has string keys only");
+        text.push('\n');
+        text
+    }
+
+    /// The report in one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let TileCounts { planned, computed, reused, empty, .. } = self.tiles;
+        let found: Vec<String> =
+            self.prompts.iter().map(|prompt| format!("{} of {:?}", prompt.detections, prompt.prompt)).collect();
+        let seconds = self.seconds.get("total").copied().unwrap_or_default();
+        let mut line = format!(
+            "{}: {} in {planned} tiles ({computed} computed, {reused} reused, {empty} empty), {seconds:.1} s",
+            self.scene.name,
+            found.join(", "),
+        );
+        for note in &self.notes {
+            line.push_str("; ");
+            line.push_str(note);
+        }
+        line
+    }
+}
+
+/// Seconds with microseconds, which is all that a report needs.
+#[must_use]
+pub fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e6
+}
+
+/// Most memory this process ever held, where the system tells (Linux).
+#[must_use]
+pub fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn linux_tells_the_peak_memory() {
+        assert!(peak_memory_bytes().unwrap() > 1024 * 1024);
+    }
+
+    #[test]
+    fn seconds_are_rounded_to_microseconds() {
+        assert_eq!(seconds(Duration::from_nanos(1_234_567_890)), 1.234568);
+    }
+}
