@@ -5,6 +5,7 @@
 pub mod dataset;
 pub mod error;
 pub mod evaluation;
+pub mod synthetic;
 pub mod text;
 pub mod tile;
 pub mod vision;

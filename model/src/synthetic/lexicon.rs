@@ -1,0 +1,150 @@
+//! The words of the grammar, used both to say a meaning and to read it.
+
+use super::instance::Colour;
+use super::meaning::{Link, Noun, Place, Size, Superlative};
+
+/// A noun in words: singular and plural. Regions have the same in both where English does.
+pub(crate) const NOUNS: [(Noun, &str, &str); 62] = [
+    (Noun::Building, "building", "buildings"),
+    (Noun::Building, "building", "buildings"),
+    (Noun::Building, "roof", "roofs"),
+    (Noun::Building, "building", "buildings"),
+    (Noun::House, "house", "houses"),
+    (Noun::House, "home", "homes"),
+    (Noun::Vehicle, "vehicle", "vehicles"),
+    (Noun::Vehicle, "motor vehicle", "motor vehicles"),
+    (Noun::Car, "car", "cars"),
+    (Noun::Car, "automobile", "automobiles"),
+    (Noun::Truck, "truck", "trucks"),
+    (Noun::Truck, "lorry", "lorries"),
+    (Noun::Ship, "ship", "ships"),
+    (Noun::Ship, "ship", "ships"),
+    (Noun::Ship, "boat", "boats"),
+    (Noun::Ship, "vessel", "vessels"),
+    (Noun::StorageTank, "storage tank", "storage tanks"),
+    (Noun::StorageTank, "storage tank", "storage tanks"),
+    (Noun::StorageTank, "oil tank", "oil tanks"),
+    (Noun::StorageTank, "tank", "tanks"),
+    (Noun::StorageTank, "fuel tank", "fuel tanks"),
+    (Noun::SwimmingPool, "swimming pool", "swimming pools"),
+    (Noun::SwimmingPool, "pool", "pools"),
+    (Noun::SportsCourt, "sports court", "sports courts"),
+    (Noun::SportsCourt, "court", "courts"),
+    (Noun::TennisCourt, "tennis court", "tennis courts"),
+    (Noun::BasketballCourt, "basketball court", "basketball courts"),
+    (Noun::Airplane, "airplane", "airplanes"),
+    (Noun::Airplane, "plane", "planes"),
+    (Noun::Airplane, "aeroplane", "aeroplanes"),
+    (Noun::Airplane, "aircraft", "aircraft"),
+    (Noun::Pier, "pier", "piers"),
+    (Noun::Pier, "pier", "piers"),
+    (Noun::Pier, "jetty", "jetties"),
+    (Noun::Pier, "dock", "docks"),
+    (Noun::Bridge, "bridge", "bridges"),
+    (Noun::Road, "road", "roads"),
+    (Noun::Road, "street", "streets"),
+    (Noun::Water, "water", "water"),
+    (Noun::Water, "water", "water"),
+    (Noun::Water, "water area", "water areas"),
+    (Noun::Water, "body of water", "bodies of water"),
+    (Noun::River, "river", "rivers"),
+    (Noun::Sea, "sea", "sea"),
+    (Noun::Sea, "ocean", "ocean"),
+    (Noun::Lake, "lake", "lakes"),
+    (Noun::Lake, "pond", "ponds"),
+    (Noun::Forest, "forest", "forests"),
+    (Noun::Forest, "woods", "woods"),
+    (Noun::Forest, "woodland", "woodland"),
+    (Noun::Tree, "trees", "trees"),
+    (Noun::Tree, "trees", "trees"),
+    (Noun::Field, "field", "fields"),
+    (Noun::Field, "farmland", "farmland"),
+    (Noun::Field, "crop field", "crop fields"),
+    (Noun::Field, "agricultural land", "agricultural land"),
+    (Noun::Apron, "apron", "aprons"),
+    (Noun::Apron, "airport apron", "airport aprons"),
+    (Noun::Apron, "aircraft apron", "aircraft aprons"),
+    (Noun::Apron, "aircraft parking area", "aircraft parking areas"),
+    (Noun::SportsCourt, "sport court", "sport courts"),
+    (Noun::Bridge, "road bridge", "road bridges"),
+];
+
+pub(crate) const COLOURS: [(Colour, &str); 10] = [
+    (Colour::Red, "red"),
+    (Colour::Grey, "grey"),
+    (Colour::Grey, "gray"),
+    (Colour::White, "white"),
+    (Colour::Brown, "brown"),
+    (Colour::Blue, "blue"),
+    (Colour::Black, "black"),
+    (Colour::Black, "dark"),
+    (Colour::Green, "green"),
+    (Colour::Yellow, "yellow"),
+];
+
+pub(crate) const SIZES: [(Size, &str); 4] =
+    [(Size::Large, "large"), (Size::Large, "big"), (Size::Small, "small"), (Size::Small, "little")];
+
+pub(crate) const SUPERLATIVES: [(Superlative, &str); 11] = [
+    (Superlative::Largest, "largest"),
+    (Superlative::Largest, "biggest"),
+    (Superlative::Smallest, "smallest"),
+    (Superlative::Leftmost, "leftmost"),
+    (Superlative::Rightmost, "rightmost"),
+    (Superlative::Topmost, "topmost"),
+    (Superlative::Topmost, "uppermost"),
+    (Superlative::Bottommost, "bottommost"),
+    (Superlative::Bottommost, "lowest"),
+    (Superlative::Leftmost, "far left"),
+    (Superlative::Rightmost, "far right"),
+];
+
+pub(crate) const PLACES: [(Place, &str); 30] = [
+    (Place::Left, "on the left"),
+    (Place::Left, "on the left side"),
+    (Place::Left, "in the left half"),
+    (Place::Right, "on the right"),
+    (Place::Right, "on the right side"),
+    (Place::Right, "in the right half"),
+    (Place::Top, "at the top"),
+    (Place::Top, "in the upper half"),
+    (Place::Top, "in the top half"),
+    (Place::Bottom, "at the bottom"),
+    (Place::Bottom, "in the lower half"),
+    (Place::Bottom, "in the bottom half"),
+    (Place::TopLeft, "in the top left"),
+    (Place::TopLeft, "in the upper left"),
+    (Place::TopLeft, "in the top left corner"),
+    (Place::TopRight, "in the top right"),
+    (Place::TopRight, "in the upper right"),
+    (Place::TopRight, "in the top right corner"),
+    (Place::BottomLeft, "in the bottom left"),
+    (Place::BottomLeft, "in the lower left"),
+    (Place::BottomLeft, "in the bottom left corner"),
+    (Place::BottomRight, "in the bottom right"),
+    (Place::BottomRight, "in the lower right"),
+    (Place::BottomRight, "in the bottom right corner"),
+    (Place::Middle, "in the middle"),
+    (Place::Middle, "in the centre"),
+    (Place::Middle, "in the center"),
+    (Place::Left, "to the left"),
+    (Place::Right, "to the right"),
+    (Place::Middle, "in the middle of the image"),
+];
+
+pub(crate) const LINKS: [(Link, &str); 8] = [
+    (Link::Near, "next to"),
+    (Link::Near, "next to"),
+    (Link::Near, "near"),
+    (Link::Near, "beside"),
+    (Link::Near, "by"),
+    (Link::Near, "close to"),
+    (Link::Near, "alongside"),
+    (Link::On, "on"),
+];
+
+/// What may open a request.
+pub(crate) const LEADS: [&str; 9] =
+    ["find", "show me", "show", "segment", "highlight", "mark", "locate", "outline", "detect"];
+/// What may stand before a noun.
+pub(crate) const DETERMINERS: [&str; 9] = ["all of the", "all the", "all", "every", "each", "the", "any", "an", "a"];

@@ -1,0 +1,283 @@
+//! A world: an endless plane of cells, seen through a scene of so many pixels.
+
+use serde::{Deserialize, Serialize};
+
+use super::cell::Cell;
+use super::error::WorldError;
+use super::instance::{FIRST_OBJECT_ID, Instance, REGIONS, region};
+use super::layout::fill;
+use super::look::{Look, mix};
+use super::noise::{hash, sin_cos};
+use super::paint::{Easel, Placement};
+use super::shapes::{Shape, Slab};
+use super::site::OBJECTS_PER_CELL;
+use super::terrain::{CELL_M, Terrain, Theme};
+
+/// How far a shadow or a wake may reach out of its cell.
+const REACH_M: f64 = 45.0;
+/// Pixels around a window that its blur needs.
+const HALO_PX: usize = 2;
+
+/// What a scene shows and how large it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorldConfig {
+    /// Another seed, another world.
+    pub seed: u64,
+    /// Columns of the scene.
+    pub width_px: u32,
+    /// Rows of the scene.
+    pub height_px: u32,
+    /// Side of a pixel in metres, 0.1 to 2.
+    pub pixel_size_m: f64,
+    /// Light, palette and sensor.
+    pub look: Look,
+    /// What the land is used for; [`Theme::Auto`] mixes.
+    pub theme: Theme,
+    /// Where the scene's upper left corner lies in the world, in metres (right, down).
+    pub origin_m: (f64, f64),
+    /// How far the scene is turned in the world, in degrees.
+    pub angle_deg: f64,
+}
+
+/// A scene that can be drawn window by window.
+#[derive(Clone, Debug)]
+pub struct World {
+    config: WorldConfig,
+    terrain: Terrain,
+    place: Placement,
+    first_cell: (i32, i32),
+    cells_across: u32,
+}
+
+/// A drawn window.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// Red, green, blue of each pixel, `[row, col, 3]`.
+    pub rgb: Vec<u8>,
+    /// Instance of each pixel, `[row, col]`; 0 where there is none.
+    pub instance: Vec<u32>,
+    /// The instances that have pixels in the window, by id.
+    pub instances: Vec<Instance>,
+}
+
+impl World {
+    /// The world of this description.
+    ///
+    /// # Errors
+    /// A scene without pixels, a pixel size out of range, or more ground than there are numbers for objects.
+    pub fn new(config: WorldConfig) -> Result<Self, WorldError> {
+        if config.width_px == 0 || config.height_px == 0 {
+            return Err(WorldError::NoPixels);
+        }
+        if !(0.1..=2.0).contains(&config.pixel_size_m) {
+            return Err(WorldError::PixelSize(config.pixel_size_m));
+        }
+        let (s, c) = sin_cos(config.angle_deg.to_radians());
+        let place = Placement { origin: config.origin_m, step: (c * config.pixel_size_m, s * config.pixel_size_m) };
+        let (low, high) = ground_box(&place, 0, 0, i64::from(config.height_px), i64::from(config.width_px));
+        let (first, last) = (cell_of(low), cell_of(high));
+        let across = i64::from(last.0) - i64::from(first.0) + 1;
+        let down = i64::from(last.1) - i64::from(first.1) + 1;
+        if across * down > i64::from((u32::MAX - FIRST_OBJECT_ID) / OBJECTS_PER_CELL) {
+            return Err(WorldError::TooLarge { width_px: config.width_px, height_px: config.height_px });
+        }
+        let seed = hash((config.seed >> 32) as u32, config.seed as u32 as i32, 0x5C3);
+        let terrain = Terrain { seed, theme: config.theme };
+        Ok(Self { config, terrain, place, first_cell: first, cells_across: across as u32 })
+    }
+
+    /// The description.
+    #[must_use]
+    pub fn config(&self) -> &WorldConfig {
+        &self.config
+    }
+
+    /// Draws a window: the same pixels and ids whatever other windows are drawn.
+    ///
+    /// Memory is proportional to the window.
+    #[must_use]
+    pub fn render(&self, row_off: u32, col_off: u32, rows: u32, cols: u32) -> Rendered {
+        let (r0, c0) = (i64::from(row_off), i64::from(col_off));
+        let (rows, cols) = (rows as usize, cols as usize);
+        let halo = HALO_PX as i64;
+        let mut easel = Easel::new(r0 - halo, c0 - halo, rows + 2 * HALO_PX, cols + 2 * HALO_PX);
+        let (low, high) = ground_box(&self.place, easel.row_off, easel.col_off, easel.rows as i64, easel.cols as i64);
+        let grid = CellGrid::new(&self.terrain, &self.config.look, low, high);
+        self.paint_ground(&mut easel, &grid);
+        let mut shapes: Vec<Shape> = Vec::new();
+        let mut objects: Vec<(Instance, Slab)> = Vec::new();
+        for cell in &grid.cells {
+            let (mut more, new) = fill(cell, &self.terrain, &self.config.look, self.cell_number(cell));
+            more.retain(|s| {
+                s.centre.0 + s.reach.0 > low.0 - 1.0
+                    && s.centre.0 - s.reach.0 < high.0 + 1.0
+                    && s.centre.1 + s.reach.1 > low.1 - 1.0
+                    && s.centre.1 - s.reach.1 < high.1 + 1.0
+            });
+            shapes.append(&mut more);
+            objects.extend(new);
+        }
+        let mut order: Vec<&Shape> = shapes.iter().collect();
+        order.sort_by_key(|s| s.layer);
+        easel.paint(&self.place, &order, self.config.look.shadow_depth);
+        let instance: Vec<u32> = (0..rows)
+            .flat_map(|r| {
+                let start = (r + HALO_PX) * easel.cols + HALO_PX;
+                easel.ids[start..start + cols].iter().copied()
+            })
+            .collect();
+        let rgb = self.expose(&easel, r0, c0, rows, cols);
+        let instances = self.present(&instance, objects);
+        Rendered { rgb, instance, instances }
+    }
+
+    /// The instances that have pixels in a window.
+    #[must_use]
+    pub fn instances(&self, row_off: u32, col_off: u32, rows: u32, cols: u32) -> Vec<Instance> {
+        self.render(row_off, col_off, rows, cols).instances
+    }
+
+    /// A number of the cell that no other cell near this scene has.
+    fn cell_number(&self, cell: &Cell) -> u32 {
+        let across = i64::from(self.cells_across);
+        let count = i64::from((u32::MAX - FIRST_OBJECT_ID) / OBJECTS_PER_CELL);
+        let number = (i64::from(cell.j) - i64::from(self.first_cell.1)) * across
+            + (i64::from(cell.i) - i64::from(self.first_cell.0));
+        // Cells outside the scene have no pixels in it; their numbers only must not overflow.
+        number.rem_euclid(count) as u32
+    }
+
+    fn paint_ground(&self, easel: &mut Easel, grid: &CellGrid) {
+        for r in 0..easel.rows {
+            for c in 0..easel.cols {
+                let (x, y) = self.place.world(easel.row_off + r as i64, easel.col_off + c as i64);
+                let ground = grid.cell_at(x, y).ground(&self.terrain, &self.config.look, x, y);
+                easel.rgb[r * easel.cols + c] = ground.rgb;
+                easel.ids[r * easel.cols + c] = ground.id;
+            }
+        }
+    }
+
+    /// Blur, haze, gain, noise and 8 bits.
+    fn expose(&self, easel: &Easel, r0: i64, c0: i64, rows: usize, cols: usize) -> Vec<u8> {
+        let look = &self.config.look;
+        let kernel = blur_kernel(look.blur_px);
+        let mut across = vec![[0.0_f32; 3]; easel.rows * cols];
+        for r in 0..easel.rows {
+            for c in 0..cols {
+                let mut sum = [0.0_f32; 3];
+                for (k, weight) in kernel.iter().enumerate() {
+                    let p = easel.rgb[r * easel.cols + c + k];
+                    for b in 0..3 {
+                        sum[b] += p[b] * weight;
+                    }
+                }
+                across[r * cols + c] = sum;
+            }
+        }
+        let mut out = Vec::with_capacity(rows * cols * 3);
+        let seed = self.terrain.seed ^ 0xE1;
+        for r in 0..rows {
+            for c in 0..cols {
+                let mut sum = [0.0_f32; 3];
+                for (k, weight) in kernel.iter().enumerate() {
+                    let p = across[(r + k) * cols + c];
+                    for b in 0..3 {
+                        sum[b] += p[b] * weight;
+                    }
+                }
+                let hazy = mix(sum, [0.70, 0.74, 0.80], look.haze);
+                let bits = hash(seed, (c0 + c as i64) as i32, (r0 + r as i64) as i32);
+                let bell = |shift: u32| {
+                    let b = hash(seed ^ shift, bits as i32, shift as i32);
+                    // The sum of four bytes is nearly normal, with a standard deviation of 147.8.
+                    let total = (b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24);
+                    (total as f32 - 510.0) / 147.8
+                };
+                let grey = bell(1) * 0.8;
+                for b in 0..3 {
+                    let noise = (grey + 0.6 * bell(2 + b as u32)) * look.noise;
+                    out.push((hazy[b] * look.gain[b] * 255.0 + noise + 0.5).clamp(0.0, 255.0) as u8);
+                }
+            }
+        }
+        out
+    }
+
+    /// The instances among these objects and the regions that own pixels.
+    fn present(&self, ids: &[u32], objects: Vec<(Instance, Slab)>) -> Vec<Instance> {
+        let mut seen: Vec<u32> = Vec::new();
+        let mut last = 0;
+        for &id in ids {
+            if id != last {
+                seen.push(id);
+                last = id;
+            }
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        let mut found: Vec<Instance> =
+            REGIONS.iter().filter(|r| seen.binary_search(&r.0).is_ok()).filter_map(|r| region(r.0)).collect();
+        let mut drawn: Vec<Instance> = objects
+            .into_iter()
+            .filter(|(instance, _)| seen.binary_search(&instance.id).is_ok())
+            .map(|(instance, slab)| Instance { centre_px: self.place.pixel(slab.centre), ..instance })
+            .collect();
+        drawn.sort_by_key(|instance| instance.id);
+        found.append(&mut drawn);
+        found
+    }
+}
+
+/// The cells around a window.
+#[derive(Debug)]
+struct CellGrid {
+    first: (i32, i32),
+    across: usize,
+    cells: Vec<Cell>,
+}
+
+impl CellGrid {
+    fn new(terrain: &Terrain, look: &Look, low: (f64, f64), high: (f64, f64)) -> Self {
+        let first = cell_of((low.0 - REACH_M, low.1 - REACH_M));
+        let last = cell_of((high.0 + REACH_M, high.1 + REACH_M));
+        let across = (last.0 - first.0 + 1) as usize;
+        let cells = (first.1..=last.1)
+            .flat_map(|j| (first.0..=last.0).map(move |i| (i, j)))
+            .map(|(i, j)| Cell::new(terrain, look, i, j))
+            .collect();
+        Self { first, across, cells }
+    }
+
+    #[inline]
+    fn cell_at(&self, x: f64, y: f64) -> &Cell {
+        let (i, j) = cell_of((x, y));
+        &self.cells[(j - self.first.1) as usize * self.across + (i - self.first.0) as usize]
+    }
+}
+
+#[inline]
+fn cell_of(p: (f64, f64)) -> (i32, i32) {
+    ((p.0 / CELL_M).floor() as i32, (p.1 / CELL_M).floor() as i32)
+}
+
+/// Lower and upper corner of the ground that a window sees.
+fn ground_box(place: &Placement, row: i64, col: i64, rows: i64, cols: i64) -> ((f64, f64), (f64, f64)) {
+    let (mut low, mut high) = ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN));
+    for (r, c) in [(row, col), (row, col + cols), (row + rows, col), (row + rows, col + cols)] {
+        let p = place.world(r, c);
+        low = (low.0.min(p.0), low.1.min(p.1));
+        high = (high.0.max(p.0), high.1.max(p.1));
+    }
+    let margin = place.pixel_size();
+    ((low.0 - margin, low.1 - margin), (high.0 + margin, high.1 + margin))
+}
+
+/// Five weights of a bell curve that sum to 1, from arithmetic alone.
+fn blur_kernel(sigma: f32) -> [f32; 5] {
+    let v = sigma * sigma;
+    // Two passes of [a, 1 - 2a, a] have a variance of 4a.
+    let a = (v / 4.0).min(0.25);
+    let b = 1.0 - 2.0 * a;
+    [a * a, 2.0 * a * b, b * b + 2.0 * a * a, 2.0 * a * b, a * a]
+}
