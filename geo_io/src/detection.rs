@@ -53,14 +53,8 @@ impl Detection {
     ///
     /// # Errors
     /// None at present beyond what GDAL may refuse for a whole CRS; off-globe pixels give `None` for the measures.
-    pub fn from_component(
-        component: &Component,
-        context: &GeoContext,
-        prompt: &str,
-    ) -> Result<Self, GeoIoError> {
+    pub fn from_component(component: &Component, context: &GeoContext, prompt: &str) -> Result<Self, GeoIoError> {
         let _ = (component, context, prompt);
-        Err(GeoIoError::Order {
-            reason: "not built yet".to_owned(),
-        })
+        Err(GeoIoError::Order { reason: "not built yet".to_owned() })
     }
 }

@@ -15,11 +15,7 @@ pub struct GdalFailure {
 impl GdalFailure {
     pub(crate) fn new(message: &str) -> Self {
         let words: Vec<&str> = message.split_whitespace().collect();
-        let message = if words.is_empty() {
-            "gdal gives no reason".to_owned()
-        } else {
-            words.join(" ")
-        };
+        let message = if words.is_empty() { "gdal gives no reason".to_owned() } else { words.join(" ") };
         Self { message }
     }
 

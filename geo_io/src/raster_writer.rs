@@ -24,15 +24,9 @@ impl RasterWriter {
     ///
     /// # Errors
     /// [`GeoIoError::OutputExists`] and [`GeoIoError::OutputCreate`], before any work is done.
-    pub fn create(
-        info: &SceneInfo,
-        out: &Path,
-        options: &RasterOptions,
-    ) -> Result<Self, GeoIoError> {
+    pub fn create(info: &SceneInfo, out: &Path, options: &RasterOptions) -> Result<Self, GeoIoError> {
         let _ = (info, options);
-        Err(GeoIoError::OutputExists {
-            path: out.to_owned(),
-        })
+        Err(GeoIoError::OutputExists { path: out.to_owned() })
     }
 
     /// Adds the next rows.

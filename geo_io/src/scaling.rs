@@ -38,39 +38,23 @@ impl FromStr for ScaleChoice {
         let wrong = || GeoIoError::Usage {
             reason: format!("scale {text:?} is none of auto, min,max, p2,p98, reflectance:10000"),
         };
-        let number = |text: &str| {
-            text.trim()
-                .parse::<f64>()
-                .ok()
-                .filter(|value| value.is_finite())
-        };
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
         let text = text.trim();
         if text == "auto" {
             return Ok(Self::Auto);
         }
         if let Some(full) = text.strip_prefix("reflectance:") {
-            return number(full)
-                .filter(|full| *full > 0.0)
-                .map(Self::Reflectance)
-                .ok_or_else(wrong);
+            return number(full).filter(|full| *full > 0.0).map(Self::Reflectance).ok_or_else(wrong);
         }
         let (low, high) = text.split_once(',').ok_or_else(wrong)?;
         let (low, high) = (low.trim(), high.trim());
         if let (Some(low), Some(high)) = (low.strip_prefix('p'), high.strip_prefix('p')) {
             let (low, high) = number(low).zip(number(high)).ok_or_else(wrong)?;
             let ordered = 0.0 <= low && low < high && high <= 100.0;
-            return if ordered {
-                Ok(Self::Percentile { low, high })
-            } else {
-                Err(wrong())
-            };
+            return if ordered { Ok(Self::Percentile { low, high }) } else { Err(wrong()) };
         }
         let (min, max) = number(low).zip(number(high)).ok_or_else(wrong)?;
-        if min < max {
-            Ok(Self::MinMax { min, max })
-        } else {
-            Err(wrong())
-        }
+        if min < max { Ok(Self::MinMax { min, max }) } else { Err(wrong()) }
     }
 }
 

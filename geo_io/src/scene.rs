@@ -2,12 +2,19 @@
 
 use std::ffi::{OsStr, OsString};
 
+use gdal::Dataset;
 use serde::Serialize;
 
+use crate::bands;
 use crate::crs::SceneCrs;
-use crate::error::GeoIoError;
+use crate::error::{GdalFailure, GeoIoError};
+use crate::gdal_env::open_raster;
+use crate::geodesy::GeoContext;
+use crate::georeference::{self, Lost};
 use crate::grid::PixelSize;
+use crate::pixels::PixelReader;
 use crate::scaling::{ScaleChoice, ScalingInfo};
+use crate::statistics;
 use crate::transform::Affine;
 use crate::window::PixelWindow;
 
@@ -68,6 +75,8 @@ pub struct RgbWindow {
 /// An open scene. It can be sent to another thread but not shared: give each reader thread its own by [`Scene::reopen`].
 pub struct Scene {
     name: OsString,
+    dataset: Dataset,
+    reader: PixelReader,
     info: SceneInfo,
 }
 
@@ -77,10 +86,39 @@ impl Scene {
     /// # Errors
     /// Missing, unreadable and unusable scenes, each with the remedy; bands or a scale that do not fit.
     pub fn open(name: &OsStr, options: &SceneOptions) -> Result<Self, GeoIoError> {
-        let _ = options;
-        Err(GeoIoError::MissingScene {
-            name: name.to_owned(),
-        })
+        let unusable = |reason: String| GeoIoError::UnusableScene { name: name.to_owned(), reason };
+        let dataset = open_raster(name).map_err(|failure| not_opened(name, failure))?;
+        let mut notes = Vec::new();
+        let colour =
+            bands::choose(&dataset, options.bands.as_deref(), &mut notes).map_err(|refusal| match refusal {
+                bands::Refusal::Scene(reason) => unusable(reason),
+                bands::Refusal::Option(reason) => GeoIoError::Usage { reason },
+            })?;
+        let size = size_of(&dataset).ok_or_else(|| unusable("it has no pixels".to_owned()))?;
+        let place = georeference::locate(&dataset, size, options, &mut notes).map_err(|lost| match lost {
+            Lost::Scene(reason) => unusable(reason),
+            Lost::Option(reason) => GeoIoError::Usage { reason },
+        })?;
+        let reader = PixelReader::new(&dataset, colour)
+            .map_err(|failure| GeoIoError::OpenScene { name: name.to_owned(), source: failure.into() })?;
+        let scaling = statistics::decide(&dataset, &reader, size, options.scale).map_err(|(window, failure)| {
+            GeoIoError::ReadWindow { name: name.to_owned(), window, source: failure.into() }
+        })?;
+        let pixel_size_m = GeoContext::of(place.affine, size, place.crs.as_ref()).pixel_size_m();
+        let info = SceneInfo {
+            name: name.to_string_lossy().into_owned(),
+            size,
+            affine: place.affine,
+            has_grid: place.has_grid,
+            crs: place.crs,
+            bands: reader.colour().bands(),
+            data_type: reader.sample().name(),
+            scaling,
+            pixel_size_m,
+            notes,
+            block: block_of(&dataset, &reader),
+        };
+        Ok(Self { name: name.to_owned(), dataset, reader, info })
     }
 
     /// What is known about the scene.
@@ -93,9 +131,12 @@ impl Scene {
     /// # Errors
     /// When it cannot be opened any more or has changed.
     pub fn reopen(&self) -> Result<Self, GeoIoError> {
-        Err(GeoIoError::MissingScene {
-            name: self.name.clone(),
-        })
+        let dataset = open_raster(&self.name).map_err(|failure| not_opened(&self.name, failure))?;
+        if size_of(&dataset) != Some(self.info.size) || dataset.raster_count() != self.dataset.raster_count() {
+            let source = GdalFailure::new("its size or bands have changed since it was first opened").into();
+            return Err(GeoIoError::OpenScene { name: self.name.clone(), source });
+        }
+        Ok(Self { name: self.name.clone(), dataset, reader: self.reader.clone(), info: self.info.clone() })
     }
 
     /// Three bands on the 0 to 255 scale, and where they hold data.
@@ -103,8 +144,53 @@ impl Scene {
     /// # Errors
     /// [`GeoIoError::ReadWindow`] when any pixel cannot be read, [`GeoIoError::Order`] when the window leaves the scene.
     pub fn read_rgb(&self, window: PixelWindow) -> Result<RgbWindow, GeoIoError> {
-        Err(GeoIoError::Order {
-            reason: format!("{window} cannot be read yet"),
-        })
+        if !window.fits(self.info.size) {
+            let PixelSize { width, height } = self.info.size;
+            return Err(GeoIoError::Order { reason: format!("{window} leaves the scene of {width}x{height} px") });
+        }
+        let ranges = match &self.info.scaling {
+            ScalingInfo::None => None,
+            ScalingInfo::Linear { ranges, .. } => Some(ranges),
+        };
+        let (rgb, valid) = self
+            .reader
+            .read_rgb(&self.dataset, window, ranges)
+            .map_err(|failure| GeoIoError::ReadWindow { name: self.name.clone(), window, source: failure.into() })?;
+        Ok(RgbWindow { window, rgb, valid })
     }
+}
+
+fn size_of(dataset: &Dataset) -> Option<PixelSize> {
+    let (width, height) = dataset.raster_size();
+    // Pixel corners are counted in i32.
+    let side = |length: usize| u32::try_from(length).ok().filter(|length| (1..i32::MAX as u32).contains(length));
+    Some(PixelSize { width: side(width)?, height: side(height)? })
+}
+
+fn block_of(dataset: &Dataset, reader: &PixelReader) -> (u32, u32) {
+    let block = dataset.rasterband(reader.colour().bands()[0]).map(|band| band.block_size());
+    let (width, height) = block.unwrap_or((256, 256));
+    (u32::try_from(width).unwrap_or(u32::MAX), u32::try_from(height).unwrap_or(u32::MAX))
+}
+
+/// Chooses the message for a name GDAL could not open. The attempt has been made: nothing is decided by `exists`.
+fn not_opened(name: &OsStr, failure: GdalFailure) -> GeoIoError {
+    let on_disk = std::fs::File::open(name).and_then(|file| file.metadata());
+    let missing = |text: &str| {
+        ["No such file or directory", "does not exist", "response code: 404"].iter().any(|sign| text.contains(sign))
+    };
+    let is_virtual = name.as_encoded_bytes().starts_with(b"/vsi");
+    let source = match on_disk {
+        Err(error) if !is_virtual && error.kind() == std::io::ErrorKind::NotFound => {
+            return GeoIoError::MissingScene { name: name.to_owned() };
+        }
+        Err(error) if !is_virtual && error.kind() == std::io::ErrorKind::PermissionDenied => error.into(),
+        Err(_) if is_virtual && missing(failure.message()) => {
+            return GeoIoError::MissingScene { name: name.to_owned() };
+        }
+        Ok(metadata) if metadata.is_dir() => GdalFailure::new("it is a folder, not a raster that gdal knows").into(),
+        Ok(metadata) if metadata.is_file() && metadata.len() == 0 => GdalFailure::new("the file is empty").into(),
+        _ => failure.into(),
+    };
+    GeoIoError::OpenScene { name: name.to_owned(), source }
 }

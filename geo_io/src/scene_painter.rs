@@ -44,9 +44,7 @@ impl ScenePainter {
         options: &PainterOptions,
     ) -> Result<Self, GeoIoError> {
         let _ = (size, affine, crs, options);
-        Err(GeoIoError::OutputExists {
-            path: path.to_owned(),
-        })
+        Err(GeoIoError::OutputExists { path: path.to_owned() })
     }
 
     /// Adds the next rows: `rgb` is `[row, col, 3]`; `instances` `[row, col]`, needed exactly when they were asked for.

@@ -22,10 +22,7 @@ impl Affine {
     /// The map point of a position given in fractional pixels.
     pub fn point(&self, col: f64, row: f64) -> MapPoint {
         let a = &self.0;
-        MapPoint {
-            x: a[0] + col * a[1] + row * a[2],
-            y: a[3] + col * a[4] + row * a[5],
-        }
+        MapPoint { x: a[0] + col * a[1] + row * a[2], y: a[3] + col * a[4] + row * a[5] }
     }
 
     /// Map units squared per pixel; negative when rows run downwards on the map, as they usually do.
@@ -43,10 +40,7 @@ mod tests {
     fn a_turned_grid_uses_all_six_numbers() {
         let affine = Affine([100.0, 2.0, 3.0, 200.0, 5.0, -7.0]);
         // 100 + 10 * 2 + 4 * 3 = 132; 200 + 10 * 5 - 4 * 7 = 222.
-        assert_eq!(
-            affine.pixel_to_map(PixelCorner { col: 10, row: 4 }),
-            MapPoint { x: 132.0, y: 222.0 }
-        );
+        assert_eq!(affine.pixel_to_map(PixelCorner { col: 10, row: 4 }), MapPoint { x: 132.0, y: 222.0 });
         // 2 * -7 - 3 * 5 = -29.
         assert_eq!(affine.determinant(), -29.0);
     }

@@ -22,17 +22,12 @@ impl VectorFormat {
     /// # Errors
     /// [`GeoIoError::Usage`] for an extension that is not known.
     pub fn of(out: &Path) -> Result<Self, GeoIoError> {
-        let extension = out
-            .extension()
-            .map(|text| text.to_string_lossy().to_lowercase());
+        let extension = out.extension().map(|text| text.to_string_lossy().to_lowercase());
         match extension.as_deref() {
             Some("geojson" | "json") => Ok(Self::GeoJson),
             Some("gpkg") => Ok(Self::GeoPackage),
             _ => Err(GeoIoError::Usage {
-                reason: format!(
-                    "output {} ends in neither .geojson nor .gpkg",
-                    out.display()
-                ),
+                reason: format!("output {} ends in neither .geojson nor .gpkg", out.display()),
             }),
         }
     }
@@ -70,15 +65,9 @@ impl VectorWriter {
     ///
     /// # Errors
     /// [`GeoIoError::Usage`], [`GeoIoError::OutputExists`] and [`GeoIoError::OutputCreate`], before any work is done.
-    pub fn create(
-        out: &Path,
-        info: &SceneInfo,
-        options: &VectorOptions,
-    ) -> Result<Self, GeoIoError> {
+    pub fn create(out: &Path, info: &SceneInfo, options: &VectorOptions) -> Result<Self, GeoIoError> {
         let _ = (info, options);
-        Err(GeoIoError::OutputExists {
-            path: out.to_owned(),
-        })
+        Err(GeoIoError::OutputExists { path: out.to_owned() })
     }
 
     /// Adds a detection.

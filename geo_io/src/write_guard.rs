@@ -1,12 +1,101 @@
 //! Outputs are written under another name, verified, synced and only then renamed.
 
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
 
 use crate::error::GeoIoError;
 
+/// A file being written under a hidden name in the folder of its final one. Dropping it removes the file.
+#[derive(Debug)]
+pub(crate) struct TempOutput {
+    temp: TempPath,
+    target: PathBuf,
+    overwrite: bool,
+}
+
+impl TempOutput {
+    /// Claims a hidden name beside `target`, and gives the empty file behind it.
+    ///
+    /// # Errors
+    /// [`GeoIoError::OutputExists`] and [`GeoIoError::OutputCreate`].
+    pub(crate) fn create(target: &Path, overwrite: bool) -> Result<(Self, File), GeoIoError> {
+        let refuse = |source: io::Error| GeoIoError::OutputCreate { path: target.to_owned(), source: source.into() };
+        let file_name = target
+            .file_name()
+            .ok_or_else(|| refuse(io::Error::new(io::ErrorKind::InvalidInput, "the name has no file part")))?;
+        match fs::symlink_metadata(target) {
+            Ok(metadata) if metadata.is_dir() => {
+                return Err(refuse(io::Error::new(io::ErrorKind::IsADirectory, "a folder has this name")));
+            }
+            Ok(_) if !overwrite => {
+                return Err(GeoIoError::OutputExists { path: target.to_owned() });
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(refuse(error)),
+        }
+        let mut prefix = OsString::from(".");
+        prefix.push(file_name);
+        prefix.push(".tmp-");
+        let mut suffix = OsString::from(".");
+        suffix.push(target.extension().unwrap_or_default());
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix).suffix(&suffix);
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let (file, temp) = builder.tempfile_in(folder_of(target)).map_err(refuse)?.into_parts();
+        Ok((Self { temp, target: target.to_owned(), overwrite }, file))
+    }
+
+    /// The hidden name.
+    pub(crate) fn path(&self) -> &Path {
+        &self.temp
+    }
+
+    /// The final name.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Syncs the closed file to disk. From here on only the rename is missing.
+    ///
+    /// # Errors
+    /// [`GeoIoError::Write`] when the disk refuses.
+    pub(crate) fn seal(self) -> Result<PendingOutput, GeoIoError> {
+        let synced = File::open(self.path()).and_then(|file| file.sync_all());
+        synced.map_err(|error| self.failed(error))?;
+        Ok(PendingOutput { files: vec![self] })
+    }
+
+    /// An error of writing this output.
+    pub(crate) fn failed(&self, source: impl Into<crate::error::Cause>) -> GeoIoError {
+        GeoIoError::Write { path: self.target.clone(), source: source.into() }
+    }
+
+    /// Gives the file its final name; true when nothing had that name before.
+    fn publish(self) -> Result<bool, GeoIoError> {
+        let is_new = fs::symlink_metadata(&self.target).is_err();
+        let Self { temp, target, overwrite } = self;
+        let renamed = if overwrite { temp.persist(&target) } else { temp.persist_noclobber(&target) };
+        match renamed {
+            Ok(()) => Ok(is_new),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(GeoIoError::OutputExists { path: target })
+            }
+            Err(error) => Err(GeoIoError::Write { path: target, source: error.error.into() }),
+        }
+    }
+}
+
 /// Complete, verified files that wait for their final names. Dropping it removes them.
 #[derive(Debug, Default)]
-pub struct PendingOutput {}
+pub struct PendingOutput {
+    files: Vec<TempOutput>,
+}
 
 impl PendingOutput {
     /// Gives all files their final names and returns these.
@@ -14,13 +103,35 @@ impl PendingOutput {
     /// # Errors
     /// When a file cannot be renamed; files that came into being by this call are removed again.
     pub fn commit(self) -> Result<Vec<PathBuf>, GeoIoError> {
-        Ok(Vec::new())
+        let mut done: Vec<(PathBuf, bool)> = Vec::new();
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for file in self.files {
+            let target = file.target().to_owned();
+            match file.publish() {
+                Ok(is_new) => done.push((target, is_new)),
+                Err(error) => {
+                    for (path, _) in done.iter().filter(|(_, is_new)| *is_new) {
+                        // The first error is the one to report.
+                        let _ = fs::remove_file(path);
+                    }
+                    return Err(error);
+                }
+            }
+            let folder = folder_of(&done[done.len() - 1].0).to_owned();
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        for folder in folders {
+            sync_folder(&folder)?;
+        }
+        Ok(done.into_iter().map(|(path, _)| path).collect())
     }
 
     /// Both, to be committed together.
     #[must_use]
-    pub fn merge(self, other: Self) -> Self {
-        let _ = other;
+    pub fn merge(mut self, other: Self) -> Self {
+        self.files.extend(other.files);
         self
     }
 }
@@ -29,13 +140,103 @@ impl PendingOutput {
 ///
 /// # Errors
 /// When it exists and may not be replaced, cannot be created, or cannot be written.
-pub fn pending_file(
-    path: &Path,
-    overwrite: bool,
-    bytes: &[u8],
-) -> Result<PendingOutput, GeoIoError> {
-    let _ = (overwrite, bytes);
-    Err(GeoIoError::OutputExists {
-        path: path.to_owned(),
-    })
+pub fn pending_file(path: &Path, overwrite: bool, bytes: &[u8]) -> Result<PendingOutput, GeoIoError> {
+    let (output, mut file) = TempOutput::create(path, overwrite)?;
+    file.write_all(bytes).map_err(|error| output.failed(error))?;
+    output.seal()
+}
+
+/// The folder a file lies in; the current one for a bare name.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes renames in a folder outlast a power cut, where the file system can do that at all.
+fn sync_folder(folder: &Path) -> Result<(), GeoIoError> {
+    match File::open(folder).and_then(|handle| handle.sync_all()) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Err(GeoIoError::Write { path: folder.to_owned(), source: error.into() })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_appears_under_its_name_only_at_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        let pending = pending_file(&path, false, b"{}").unwrap();
+        assert!(!path.exists());
+        assert_eq!(pending.commit().unwrap(), vec![path.clone()]);
+        assert_eq!(fs::read(&path).unwrap(), b"{}");
+        assert_eq!(names(folder.path()), ["report.json"]);
+    }
+
+    #[test]
+    fn a_dropped_output_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(pending_file(&folder.path().join("a"), false, b"x").unwrap());
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn an_existing_output_is_kept_unless_told_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        fs::write(&path, "old").unwrap();
+        assert_eq!(pending_file(&path, false, b"new").unwrap_err().kind(), ErrorKind::OutputExists);
+        pending_file(&path, true, b"new").unwrap().commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn an_output_that_appears_meanwhile_is_not_replaced_and_the_rest_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        let pending = pending_file(&a, false, b"1").unwrap().merge(pending_file(&b, false, b"2").unwrap());
+        fs::write(&b, "theirs").unwrap();
+        assert_eq!(pending.commit().unwrap_err().kind(), ErrorKind::OutputExists);
+        assert_eq!(names(folder.path()), ["b"]);
+        assert_eq!(fs::read(&b).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn a_missing_folder_and_a_folder_as_name_are_found_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().join("no/such/a.tif"), folder.path().to_owned(), PathBuf::from("/")] {
+            assert_eq!(pending_file(&path, true, b"").unwrap_err().kind(), ErrorKind::OutputCreate, "{path:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_output_is_as_readable_as_any_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
+        pending_file(&ours, false, b"").unwrap().commit().unwrap();
+        fs::write(&plain, "").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
+    }
 }
