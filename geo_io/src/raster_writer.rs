@@ -1,8 +1,10 @@
 //! Probability, uncertainty and mask of a scene as GeoTIFFs.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use crate::error::GeoIoError;
+use crate::geotiff::{Frame, GeoTiff, Storage};
 use crate::scene::SceneInfo;
 use crate::strip::SceneStrip;
 use crate::write_guard::PendingOutput;
@@ -17,7 +19,11 @@ pub struct RasterOptions {
 }
 
 /// Writes `OUT.tif` (bands `probability`, `uncertainty`) and `OUT.mask.tif`, rows in order.
-pub struct RasterWriter {}
+pub struct RasterWriter {
+    planes: GeoTiff<f32>,
+    mask: GeoTiff<u8>,
+    with_raw: bool,
+}
 
 impl RasterWriter {
     /// Creates both files under temporary names beside `out`.
@@ -25,8 +31,22 @@ impl RasterWriter {
     /// # Errors
     /// [`GeoIoError::OutputExists`] and [`GeoIoError::OutputCreate`], before any work is done.
     pub fn create(info: &SceneInfo, out: &Path, options: &RasterOptions) -> Result<Self, GeoIoError> {
-        let _ = (info, options);
-        Err(GeoIoError::OutputExists { path: out.to_owned() })
+        let frame = Frame { size: info.size, affine: info.has_grid.then_some(info.affine), crs: info.crs.clone() };
+        let mut bands = vec!["probability", "uncertainty"];
+        if options.raw_uncertainty {
+            bands.push("raw_uncertainty");
+        }
+        let storage = |level: &str, predictor: &str, bands, nodata| Storage {
+            options: ["COMPRESS=DEFLATE", level, predictor, "INTERLEAVE=BAND"].map(str::to_owned).to_vec(),
+            bands,
+            nodata: Some(nodata),
+            lossless: true,
+        };
+        let floats = storage("ZLEVEL=1", "PREDICTOR=3", bands, f64::NAN);
+        let planes = GeoTiff::create(out, options.overwrite, &frame, floats)?;
+        let bytes = storage("ZLEVEL=6", "PREDICTOR=1", vec!["mask"], 255.0);
+        let mask = GeoTiff::create(&mask_path(out), options.overwrite, &frame, bytes)?;
+        Ok(Self { planes, mask, with_raw: options.raw_uncertainty })
     }
 
     /// Adds the next rows.
@@ -34,8 +54,15 @@ impl RasterWriter {
     /// # Errors
     /// [`GeoIoError::Write`], and [`GeoIoError::Order`] when the strip does not follow the one before.
     pub fn write_rows(&mut self, strip: &SceneStrip) -> Result<(), GeoIoError> {
-        let _ = strip;
-        Ok(())
+        let mut planes: Vec<&[f32]> = vec![&strip.probability, &strip.uncertainty];
+        if self.with_raw {
+            let raw = strip.raw_uncertainty.as_deref();
+            planes.push(
+                raw.ok_or_else(|| GeoIoError::Order { reason: "a strip came without raw uncertainty".to_owned() })?,
+            );
+        }
+        self.planes.write_rows(strip.row_off, strip.rows, &planes)?;
+        self.mask.write_rows(strip.row_off, strip.rows, &[&strip.mask])
     }
 
     /// Closes, reads back and compares both files, and syncs them.
@@ -43,6 +70,29 @@ impl RasterWriter {
     /// # Errors
     /// [`GeoIoError::Write`] when anything is missing or different, [`GeoIoError::Order`] when rows are missing.
     pub fn finish(self) -> Result<PendingOutput, GeoIoError> {
-        Ok(PendingOutput::default())
+        Ok(self.planes.finish()?.merge(self.mask.finish()?))
+    }
+}
+
+/// `OUT.mask.tif` for `OUT.tif`, and `OUT.mask` for `OUT`.
+fn mask_path(out: &Path) -> PathBuf {
+    match out.extension() {
+        Some(extension) => {
+            let mut mask = OsString::from("mask.");
+            mask.push(extension);
+            out.with_extension(mask)
+        }
+        None => out.with_extension("mask"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_lies_beside_the_raster_under_its_name() {
+        assert_eq!(mask_path(Path::new("a/out.ships.tif")), Path::new("a/out.ships.mask.tif"));
+        assert_eq!(mask_path(Path::new("out")), Path::new("out.mask"));
     }
 }
