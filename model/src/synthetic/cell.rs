@@ -227,7 +227,7 @@ impl Cell {
         let (id, dry) = match self.ground {
             Ground::Hard { tone, gravel } => {
                 let base = if gravel { mix(look.concrete, look.soil, 0.45) } else { look.concrete };
-                (0, lit(base, tone * (0.95 + 0.05 * grain + 0.06 * patch)))
+                (0, lit(base, tone * (0.95 + 0.03 * grain + 0.05 * patch)))
             }
             Ground::Fields if depth < -14.0 => self.field(seed, look, x, y, grain, patch),
             _ => (0, grass(look, grain, patch)),

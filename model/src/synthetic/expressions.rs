@@ -64,17 +64,20 @@ pub struct Expression {
     pub category: Category,
 }
 
-/// How often each kind is tried. Relations, sizes and places often cannot be said, so they are tried more often.
-const TRIED: [(ExpressionKind, f64); 8] = [
+/// How often each kind is drawn; where a frame has nothing to say of a kind, another is drawn.
+const DRAWN: [(ExpressionKind, f64); 8] = [
     (ExpressionKind::Category, 0.10),
-    (ExpressionKind::Plural, 0.27),
-    (ExpressionKind::Colour, 0.17),
-    (ExpressionKind::Size, 0.05),
-    (ExpressionKind::Position, 0.10),
-    (ExpressionKind::Relation, 0.16),
-    (ExpressionKind::Superlative, 0.06),
-    (ExpressionKind::NoTarget, 0.11),
+    (ExpressionKind::Plural, 0.29),
+    (ExpressionKind::Colour, 0.18),
+    (ExpressionKind::Size, 0.08),
+    (ExpressionKind::Position, 0.08),
+    (ExpressionKind::Relation, 0.24),
+    (ExpressionKind::Superlative, 0.05),
+    (ExpressionKind::NoTarget, 0.08),
 ];
+
+/// Proposals made of a kind before another is drawn.
+const PROPOSALS: usize = 8;
 
 /// Fewest pixels of all targets together.
 const LEAST_TARGET_PX: u32 = 40;
@@ -85,23 +88,27 @@ const LEAST_MEAN_PX: u32 = 30;
 #[must_use]
 pub fn expressions(frame: &Frame, dice: &mut Dice, count: usize) -> Vec<Expression> {
     let nouns = present(frame);
-    let weights = TRIED.map(|t| t.1);
+    let weights = DRAWN.map(|t| t.1);
     let mut found: Vec<Expression> = Vec::new();
-    for attempt in 0..count * 20 {
+    for attempt in 0..count * 6 {
         if found.len() >= count {
             break;
         }
-        let late = attempt > count * 12;
-        let kind = if late {
-            *dice.pick(&[ExpressionKind::Plural, ExpressionKind::NoTarget])
+        let kind = if attempt < count * 4 {
+            DRAWN[dice.weighted(&weights)].0
         } else {
-            TRIED[dice.weighted(&weights)].0
+            *dice.pick(&[ExpressionKind::Plural, ExpressionKind::NoTarget])
         };
-        let Some(meaning) = propose(kind, &nouns, frame, dice) else { continue };
-        let Some(expression) = express(meaning, kind, frame, dice) else { continue };
-        // The same targets and meaning once more would teach nothing.
-        if found.iter().all(|e| e.meaning != expression.meaning) {
-            found.push(expression);
+        for _ in 0..PROPOSALS {
+            let Some(meaning) = propose(kind, &nouns, frame, dice) else { continue };
+            // The same meaning once more would teach nothing.
+            if found.iter().any(|e| e.meaning == meaning) {
+                continue;
+            }
+            if let Some(expression) = express(meaning, kind, frame, dice) {
+                found.push(expression);
+                break;
+            }
         }
     }
     found
@@ -122,10 +129,12 @@ fn present(frame: &Frame) -> Vec<(Noun, f64)> {
 fn rarity(noun: Noun) -> f64 {
     match noun {
         Noun::Building => 1.2,
-        Noun::Vehicle | Noun::Water | Noun::Field => 0.9,
-        Noun::House | Noun::Car | Noun::Truck | Noun::River | Noun::Tree => 0.5,
+        Noun::Vehicle => 0.55,
+        Noun::Water | Noun::Field => 0.9,
+        Noun::House | Noun::Car | Noun::Truck | Noun::River | Noun::Tree => 0.35,
         Noun::Ship | Noun::StorageTank | Noun::Airplane => 2.2,
-        Noun::Pier | Noun::SwimmingPool | Noun::Bridge | Noun::SportsCourt => 1.6,
+        Noun::Pier | Noun::SwimmingPool | Noun::SportsCourt => 1.6,
+        Noun::Bridge => 2.4,
         Noun::TennisCourt | Noun::BasketballCourt | Noun::Road | Noun::Apron | Noun::Forest => 0.7,
         Noun::Sea | Noun::Lake => 0.6,
     }
@@ -145,7 +154,11 @@ fn propose(kind: ExpressionKind, nouns: &[(Noun, f64)], frame: &Frame, dice: &mu
             let coloured: Vec<(Noun, f64)> = things
                 .into_iter()
                 .filter(|n| !n.0.colours().is_empty())
-                .map(|n| (n.0, if n.0.category() == Category::Building { 2.2 } else { 1.0 }))
+                .map(|n| match n.0.category() {
+                    Category::Building => (n.0, 2.2),
+                    Category::Vehicle => (n.0, 0.5),
+                    _ => (n.0, 1.2),
+                })
                 .collect();
             let noun = draw(&coloured, dice)?;
             let colour = *dice.pick(noun.colours());
@@ -258,8 +271,9 @@ fn absent(nouns: &[(Noun, f64)], things: &[(Noun, f64)], frame: &Frame, dice: &m
         })
         .collect();
     if missing.is_empty() || dice.chance(0.45) {
-        let kind = match dice.weighted(&[0.5, 0.2, 0.3]) {
+        let kind = match dice.weighted(&[0.4, 0.15, 0.2, 0.25]) {
             0 => ExpressionKind::Colour,
+            3 => return alone(things, nouns, dice),
             1 => ExpressionKind::Position,
             _ => ExpressionKind::Relation,
         };
@@ -282,6 +296,16 @@ fn absent(nouns: &[(Noun, f64)], things: &[(Noun, f64)], frame: &Frame, dice: &m
     }
     let _ = things;
     Some(meaning)
+}
+
+/// Things that are there, next to something that is not.
+fn alone(things: &[(Noun, f64)], nouns: &[(Noun, f64)], dice: &mut Dice) -> Option<Meaning> {
+    let has = |list: &[(Noun, f64)], noun: Noun| list.iter().any(|n| n.0 == noun);
+    let fitting: Vec<_> = PAIRS.iter().filter(|p| has(things, p.0) && !has(nouns, p.2)).collect();
+    let weights: Vec<f64> = fitting.iter().map(|p| p.3).collect();
+    let (noun, link, to, _) = **fitting.get(dice.weighted(&weights))?;
+    let relation = Some(Relation { link, to, largest: false, colour: None });
+    Some(Meaning { relation, count: some_count(dice), ..Meaning::of(noun) })
 }
 
 fn express(meaning: Meaning, kind: ExpressionKind, frame: &Frame, dice: &mut Dice) -> Option<Expression> {

@@ -41,6 +41,7 @@ impl Site<'_> {
                 }
             }
         }
+        self.infill();
         self.parked_trucks();
         let trees = self.dice.below(7);
         self.trees(trees);
@@ -82,6 +83,37 @@ impl Site<'_> {
         let slab = self.cell.slab(u, v, axis, (self.dice.range(8.0, 20.0), self.dice.range(3.0, 9.0)));
         if self.is_free(&slab, 2.0, Footing::Land) {
             self.containers(&slab);
+        }
+    }
+
+    /// Small things in what room is left.
+    fn infill(&mut self) {
+        for _ in 0..14 {
+            let (u, v) = (self.dice.range(10.0, 110.0), self.dice.range(10.0, 110.0));
+            let axis = self.direction(0.0);
+            match self.dice.weighted(&[0.4, 0.3, 0.3]) {
+                0 => {
+                    let half = (self.dice.range(3.5, 9.0), self.dice.range(2.8, 6.0));
+                    let height = self.dice.range(3.0, 6.5);
+                    let slab = self.cell.slab(u, v, axis, half);
+                    self.hall(slab, height);
+                }
+                1 => {
+                    let radius = self.dice.range(2.2, 5.0);
+                    let slab = self.cell.slab(u, v, axis, (radius, radius));
+                    if self.is_free(&slab, 2.0, Footing::Land) {
+                        let colour = *self.dice.pick(&[Colour::White, Colour::White, Colour::Grey, Colour::Brown]);
+                        let height = self.dice.range(3.0, 8.0);
+                        self.tank(slab.centre, radius, colour, height);
+                    }
+                }
+                _ => {
+                    let slab = self.cell.slab(u, v, axis, (self.dice.range(3.5, 10.0), self.dice.range(1.4, 4.2)));
+                    if self.is_free(&slab, 2.0, Footing::Land) {
+                        self.containers(&slab);
+                    }
+                }
+            }
         }
     }
 

@@ -45,7 +45,7 @@ impl Look {
         let dry = dice.unit() as f32;
         let shade = |dice: &mut Dice, base: Rgb, spread: f64| -> Rgb {
             let light = dice.range(1.0 - spread, 1.0 + spread) as f32;
-            base.map(|v| v * light * dice.range(0.95, 1.05) as f32)
+            base.map(|v| v * light * dice.range(0.97, 1.03) as f32)
         };
         let grass = mix([0.30, 0.38, 0.19], [0.50, 0.46, 0.29], dry * dry);
         let crown = mix([0.13, 0.23, 0.11], [0.27, 0.28, 0.14], dry * dry);
@@ -65,7 +65,10 @@ impl Look {
             concrete: shade(&mut dice, [0.62, 0.61, 0.58], 0.1),
             asphalt: shade(&mut dice, [0.37, 0.37, 0.38], 0.16),
             haze: dice.range(0.0, 0.2) as f32,
-            gain: [0, 1, 2].map(|_| dice.range(0.94, 1.06) as f32),
+            gain: {
+                let exposure = dice.range(0.92, 1.2) as f32;
+                [0, 1, 2].map(|_| exposure * dice.range(0.96, 1.04) as f32)
+            },
             blur_px: dice.range(0.3, 0.85) as f32,
             noise: dice.range(0.8, 5.0) as f32,
         }

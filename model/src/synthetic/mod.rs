@@ -1,6 +1,7 @@
 //! Drawn overhead scenes with exact masks, and referring expressions that are true of them.
 
 mod cell;
+mod demo;
 mod draw_building;
 mod draw_transport;
 mod draw_works;
@@ -26,6 +27,7 @@ mod site;
 mod terrain;
 mod world;
 
+pub use demo::{DEMO_PROMPTS, demo_world};
 pub use error::WorldError;
 pub use expressions::{Expression, ExpressionKind, expressions, resolve};
 pub use frame::{Frame, Visible};
