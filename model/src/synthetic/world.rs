@@ -75,7 +75,8 @@ impl World {
         let (s, c) = sin_cos(config.angle_deg.to_radians());
         let place = Placement { origin: config.origin_m, step: (c * config.pixel_size_m, s * config.pixel_size_m) };
         let (low, high) = ground_box(&place, 0, 0, i64::from(config.height_px), i64::from(config.width_px));
-        let (first, last) = (cell_of(low), cell_of(high));
+        // One more cell on each side: shadows of their objects may fall into the scene.
+        let (first, last) = (cell_of((low.0 - CELL_M, low.1 - CELL_M)), cell_of((high.0 + CELL_M, high.1 + CELL_M)));
         let across = i64::from(last.0) - i64::from(first.0) + 1;
         let down = i64::from(last.1) - i64::from(first.1) + 1;
         if across * down > i64::from((u32::MAX - FIRST_OBJECT_ID) / OBJECTS_PER_CELL) {
@@ -137,14 +138,10 @@ impl World {
         self.render(row_off, col_off, rows, cols).instances
     }
 
-    /// A number of the cell that no other cell near this scene has.
+    /// The number of a cell in or around the scene: no two have the same.
     fn cell_number(&self, cell: &Cell) -> u32 {
-        let across = i64::from(self.cells_across);
-        let count = i64::from((u32::MAX - FIRST_OBJECT_ID) / OBJECTS_PER_CELL);
-        let number = (i64::from(cell.j) - i64::from(self.first_cell.1)) * across
-            + (i64::from(cell.i) - i64::from(self.first_cell.0));
-        // Cells outside the scene have no pixels in it; their numbers only must not overflow.
-        number.rem_euclid(count) as u32
+        let (right, down) = (cell.i - self.first_cell.0, cell.j - self.first_cell.1);
+        down as u32 * self.cells_across + right as u32
     }
 
     fn paint_ground(&self, easel: &mut Easel, grid: &CellGrid) {
