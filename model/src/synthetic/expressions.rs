@@ -77,7 +77,7 @@ const DRAWN: [(ExpressionKind, f64); 8] = [
 ];
 
 /// Proposals made of a kind before another is drawn.
-const PROPOSALS: usize = 8;
+const PROPOSALS: usize = 10;
 
 /// Fewest pixels of all targets together.
 const LEAST_TARGET_PX: u32 = 40;
@@ -210,9 +210,9 @@ fn some_count(dice: &mut Dice) -> Count {
 const PAIRS: [(Noun, Link, Noun, f64); 32] = [
     (Noun::Ship, Link::Near, Noun::Pier, 6.0),
     (Noun::Ship, Link::Near, Noun::Bridge, 1.0),
-    (Noun::Vehicle, Link::On, Noun::Road, 1.5),
-    (Noun::Car, Link::On, Noun::Road, 0.7),
-    (Noun::Vehicle, Link::On, Noun::Apron, 0.8),
+    (Noun::Vehicle, Link::On, Noun::Road, 0.3),
+    (Noun::Car, Link::On, Noun::Road, 0.12),
+    (Noun::Vehicle, Link::On, Noun::Apron, 0.3),
     (Noun::Vehicle, Link::Near, Noun::Building, 1.2),
     (Noun::Car, Link::Near, Noun::House, 0.7),
     (Noun::Vehicle, Link::Near, Noun::StorageTank, 0.8),
