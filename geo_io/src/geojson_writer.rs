@@ -1,1 +1,272 @@
-//! Being built.
+//! GeoJSON, streamed through a checked file of our own: GDAL's driver closes silently on a cut file.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use gdal::spatial_ref::SpatialRef;
+use geo::MultiPolygon;
+use geojson::{Geometry, GeometryValue, Position};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::crs::{SceneCrs, same};
+use crate::detection::Detection;
+use crate::error::GeoIoError;
+use crate::gdal_env::tolerant;
+use crate::grid::MapPoint;
+use crate::lonlat::LonLat;
+use crate::scene::SceneInfo;
+use crate::vector_writer::VectorOptions;
+use crate::write_guard::{PendingOutput, TempOutput};
+
+/// Coordinates are rounded to this part of a pixel or finer.
+const STEP_PX: f64 = 1e-3;
+/// An edge on the ground is kept straight in degrees over at most so many pixels.
+const STRAIGHT_PX: f64 = 64.0;
+/// Degrees for a metre, at most.
+const DEGREES_PER_M: f64 = 1.0 / 111_000.0;
+
+/// A GeoJSON file under way.
+pub(crate) struct GeoJsonWriter {
+    file: BufWriter<Counted>,
+    output: TempOutput,
+    scene: String,
+    lonlat: Option<LonLat>,
+    /// Powers of ten to which coordinates are rounded.
+    grain: f64,
+    is_first: bool,
+}
+
+/// A file that knows how much was written to it.
+struct Counted {
+    file: File,
+    bytes: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// One line of the file.
+#[derive(Serialize)]
+struct Feature<'a> {
+    r#type: &'static str,
+    properties: Properties<'a>,
+    geometry: Geometry,
+}
+
+/// Attributes in the order they are written.
+#[derive(Serialize)]
+struct Properties<'a> {
+    id: &'a str,
+    prompt: &'a str,
+    prob_mean: f64,
+    prob_p10: f64,
+    unc_mean: f64,
+    unc_p90: f64,
+    unc_max: f64,
+    area_m2: Option<f64>,
+    perimeter_m: Option<f64>,
+    n_px: u64,
+    touches_edge: bool,
+}
+
+impl GeoJsonWriter {
+    pub(crate) fn create(out: &Path, info: &SceneInfo, options: &VectorOptions) -> Result<Self, GeoIoError> {
+        let lonlat = options.rfc7946.then(|| lonlat_of(info)).transpose()?;
+        let (output, file) = TempOutput::create(out, options.overwrite)?;
+        let pixel = if lonlat.is_some() {
+            info.pixel_size_m.map_or(1e-4, |metres| metres * DEGREES_PER_M)
+        } else {
+            shortest_side(info)
+        };
+        let mut writer = Self {
+            file: BufWriter::with_capacity(1 << 16, Counted { file, bytes: 0 }),
+            output,
+            scene: info.name.clone(),
+            lonlat,
+            grain: grain(pixel, if options.rfc7946 { 7 } else { 0 }),
+            is_first: true,
+        };
+        writer.put(&head(info, options))?;
+        Ok(writer)
+    }
+
+    pub(crate) fn write(&mut self, detection: &Detection) -> Result<(), GeoIoError> {
+        let geometry = self.geometry(detection)?;
+        let feature = Feature { r#type: "Feature", properties: Properties::of(detection), geometry };
+        let mut line = if self.is_first { b"\n".to_vec() } else { b",\n".to_vec() };
+        self.is_first = false;
+        serde_json::to_writer(&mut line, &feature).map_err(|error| self.output.failed(error))?;
+        self.put(&line)
+    }
+
+    pub(crate) fn finish(mut self) -> Result<PendingOutput, GeoIoError> {
+        self.put(b"\n]}\n")?;
+        self.file.flush().map_err(|error| self.output.failed(error))?;
+        let Counted { file, bytes } = self.file.get_ref();
+        file.sync_all().map_err(|error| self.output.failed(error))?;
+        let stored = std::fs::metadata(self.output.path()).map_err(|error| self.output.failed(error))?.len();
+        if stored != *bytes {
+            let problem = io::Error::other(format!("{bytes} bytes were written but {stored} are there"));
+            return Err(self.output.failed(problem));
+        }
+        drop(self.file);
+        self.output.seal()
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), GeoIoError> {
+        self.file.write_all(bytes).map_err(|error| self.output.failed(error))
+    }
+
+    fn geometry(&self, detection: &Detection) -> Result<Geometry, GeoIoError> {
+        let Some(lonlat) = &self.lonlat else {
+            let polygon = &detection.geometry;
+            let ring = |ring: &Vec<MapPoint>| ring.iter().map(|point| self.position(point.x, point.y)).collect();
+            let coordinates = std::iter::once(&polygon.shell).chain(&polygon.holes).map(ring).collect();
+            return Ok(Geometry::new(GeometryValue::Polygon { coordinates }));
+        };
+        let parts = lonlat.carry(&detection.geometry).map_err(|failure| GeoIoError::UnusableScene {
+            name: (&self.scene).into(),
+            reason: format!(
+                "detection {} has no longitude and latitude: {failure} (leave out --rfc7946)",
+                detection.id
+            ),
+        })?;
+        Ok(Geometry::new(self.parts(&parts)))
+    }
+
+    fn parts(&self, parts: &MultiPolygon) -> GeometryValue {
+        let ring = |ring: &geo::LineString| -> Vec<Position> {
+            ring.0.iter().map(|coord| self.position(coord.x, coord.y)).collect()
+        };
+        let mut coordinates: Vec<Vec<Vec<Position>>> = parts
+            .0
+            .iter()
+            .map(|part| std::iter::once(part.exterior()).chain(part.interiors()).map(ring).collect())
+            .collect();
+        match coordinates.len() {
+            1 => GeometryValue::Polygon { coordinates: coordinates.remove(0) },
+            _ => GeometryValue::MultiPolygon { coordinates },
+        }
+    }
+
+    fn position(&self, x: f64, y: f64) -> Position {
+        Position::from([rounded(x, self.grain), rounded(y, self.grain)])
+    }
+}
+
+impl<'a> Properties<'a> {
+    fn of(detection: &'a Detection) -> Self {
+        let (share, metres) = (|value: f64| rounded(value, 1e6), |value: f64| rounded(value, 1e4));
+        Self {
+            id: &detection.id,
+            prompt: &detection.prompt,
+            prob_mean: share(detection.prob_mean),
+            prob_p10: share(detection.prob_p10),
+            unc_mean: share(detection.unc_mean),
+            unc_p90: share(detection.unc_p90),
+            unc_max: share(detection.unc_max),
+            area_m2: detection.area_m2.map(metres),
+            perimeter_m: detection.perimeter_m.map(metres),
+            n_px: detection.n_px,
+            touches_edge: detection.touches_edge,
+        }
+    }
+}
+
+fn lonlat_of(info: &SceneInfo) -> Result<LonLat, GeoIoError> {
+    let crs = info
+        .crs
+        .as_ref()
+        .ok_or_else(|| GeoIoError::Usage { reason: "--rfc7946 needs a scene with a CRS".to_owned() })?;
+    LonLat::new(crs, STRAIGHT_PX * shortest_side(info)).map_err(|failure| GeoIoError::Usage {
+        reason: format!(
+            "--rfc7946 is not possible: there is no way from {} to longitude and latitude: {failure}",
+            crs.name()
+        ),
+    })
+}
+
+/// Everything before the first feature.
+fn head(info: &SceneInfo, options: &VectorOptions) -> Vec<u8> {
+    let mut head = format!("{{\"type\":\"FeatureCollection\",\"name\":{},", json!(options.layer));
+    match &info.crs {
+        Some(crs) if options.rfc7946 => {
+            let authority = crs.authority().map(|(name, code)| format!("{name}:{code}"));
+            head += &format!("\"source_crs\":{},", json!({ "authority": authority, "wkt2": crs.wkt2() }));
+        }
+        Some(crs) if crs.is_wgs84() => {}
+        Some(crs) => {
+            head += &format!("\"crs\":{},", json!({ "type": "name", "properties": { "name": crs_name(crs) } }))
+        }
+        // Says "unknown", where a missing member would say longitude and latitude.
+        None => head += "\"crs\":null,",
+    }
+    head += "\"features\":[";
+    head.into_bytes()
+}
+
+/// The name GDAL and QGIS read back as the same CRS: the URN of its code, or else its whole definition.
+fn crs_name(crs: &SceneCrs) -> String {
+    if let Some(("EPSG", code)) = crs.authority() {
+        let urn = format!("urn:ogc:def:crs:EPSG::{code}");
+        let known = tolerant(|| SpatialRef::from_definition(&urn));
+        if known.is_ok() && tolerant(|| SpatialRef::from_epsg(code)).is_ok_and(|by_code| is_same(&by_code, crs)) {
+            return urn;
+        }
+    }
+    crs.wkt2().to_owned()
+}
+
+fn is_same(by_code: &SpatialRef, crs: &SceneCrs) -> bool {
+    tolerant(|| SpatialRef::from_wkt(crs.wkt2())).is_ok_and(|by_text| same(by_code, &by_text))
+}
+
+fn shortest_side(info: &SceneInfo) -> f64 {
+    let a = &info.affine.0;
+    a[1].hypot(a[4]).min(a[2].hypot(a[5]))
+}
+
+/// The power of ten that resolves a thousandth of a pixel, with at least so many decimals.
+fn grain(pixel: f64, least: i32) -> f64 {
+    let decimals = (-(pixel * STEP_PX).log10()).ceil();
+    10_f64.powi((decimals as i32).clamp(least, 15))
+}
+
+fn rounded(value: f64, grain: f64) -> f64 {
+    let scaled = value * grain;
+    // Beyond 2^53 there is nothing left to round. Adding zero makes -0 plain.
+    if scaled.abs() < 9e15 { scaled.round() / grain + 0.0 } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coordinates_resolve_a_thousandth_of_a_pixel() {
+        // 0.066 m: a thousandth is 6.6e-5, so five decimals. A degree grid of 6e-7 needs ten. 30 m needs two.
+        assert_eq!((grain(0.066, 0), grain(6e-7, 0), grain(30.0, 0)), (1e5, 1e10, 1e2));
+        assert_eq!(grain(1000.0, 0), 1.0);
+        assert_eq!(rounded(500_000.123_456_7, 1e5), 500_000.123_46);
+        assert!(rounded(-1e-9, 1e3).is_sign_positive());
+    }
+
+    #[test]
+    fn a_code_becomes_a_urn_and_anything_else_its_definition() {
+        let utm = SceneCrs::from_definition("EPSG:32633").unwrap();
+        assert_eq!(crs_name(&utm), "urn:ogc:def:crs:EPSG::32633");
+        let own = SceneCrs::from_definition("+proj=tmerc +lat_0=27 +lon_0=85.3 +ellps=WGS84 +units=m").unwrap();
+        assert!(crs_name(&own).starts_with("PROJCRS["));
+    }
+}

@@ -78,9 +78,9 @@ impl Stored for f32 {
 
 /// A GeoTIFF under way: rows of blocks are collected, and each block is written once.
 pub(crate) struct GeoTiff<T> {
-    output: TempOutput,
-    /// `None` only while the file is being closed.
+    /// `None` only while the file is being closed. Before `output`, so that it is closed before the file is removed.
     dataset: Option<Dataset>,
+    output: TempOutput,
     frame: Frame,
     storage: Storage,
     /// The rows collected for the next row of blocks, one plane for each band.
@@ -96,14 +96,13 @@ impl<T: Stored> GeoTiff<T> {
     /// # Errors
     /// [`GeoIoError::OutputExists`] and [`GeoIoError::OutputCreate`].
     pub(crate) fn create(target: &Path, overwrite: bool, frame: &Frame, storage: Storage) -> Result<Self, GeoIoError> {
-        let (output, file) = TempOutput::create(target, overwrite)?;
-        drop(file);
+        let output = TempOutput::create_for_gdal(target, overwrite)?;
         let create = || create_dataset::<T>(output.path(), frame, &storage);
         let dataset =
             create().map_err(|failure| GeoIoError::OutputCreate { path: target.to_owned(), source: failure.into() })?;
         let planes = vec![Vec::new(); storage.bands.len()];
         let frame = frame.clone();
-        Ok(Self { output, dataset: Some(dataset), frame, storage, planes, next_row: 0, sums: Vec::new() })
+        Ok(Self { dataset: Some(dataset), output, frame, storage, planes, next_row: 0, sums: Vec::new() })
     }
 
     /// Adds rows that follow the ones before; one plane `[row, col]` for each band.

@@ -13,6 +13,7 @@ mod geojson_writer;
 mod georeference;
 mod geotiff;
 mod grid;
+mod lonlat;
 mod ogr_writer;
 mod pixels;
 mod raster_writer;

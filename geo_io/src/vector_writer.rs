@@ -4,6 +4,8 @@ use std::path::Path;
 
 use crate::detection::Detection;
 use crate::error::GeoIoError;
+use crate::geojson_writer::GeoJsonWriter;
+use crate::ogr_writer::OgrWriter;
 use crate::scene::SceneInfo;
 use crate::write_guard::PendingOutput;
 
@@ -58,7 +60,15 @@ impl Default for VectorOptions {
 }
 
 /// Writes detections one after the other.
-pub struct VectorWriter {}
+pub struct VectorWriter {
+    format: Format,
+}
+
+/// The file behind a writer.
+enum Format {
+    GeoJson(Box<GeoJsonWriter>),
+    Ogr(Box<OgrWriter>),
+}
 
 impl VectorWriter {
     /// Creates the file under a temporary name beside `out`.
@@ -66,17 +76,23 @@ impl VectorWriter {
     /// # Errors
     /// [`GeoIoError::Usage`], [`GeoIoError::OutputExists`] and [`GeoIoError::OutputCreate`], before any work is done.
     pub fn create(out: &Path, info: &SceneInfo, options: &VectorOptions) -> Result<Self, GeoIoError> {
-        let _ = (info, options);
-        Err(GeoIoError::OutputExists { path: out.to_owned() })
+        let format = match VectorFormat::of(out)? {
+            VectorFormat::GeoJson => Format::GeoJson(Box::new(GeoJsonWriter::create(out, info, options)?)),
+            VectorFormat::GeoPackage => Format::Ogr(Box::new(OgrWriter::create(out, info, options)?)),
+        };
+        Ok(Self { format })
     }
 
     /// Adds a detection.
     ///
     /// # Errors
-    /// [`GeoIoError::Write`].
+    /// [`GeoIoError::Write`]; [`GeoIoError::UnusableScene`] for a place that has no longitude and latitude when RFC 7946
+    /// was asked for.
     pub fn write(&mut self, detection: &Detection) -> Result<(), GeoIoError> {
-        let _ = detection;
-        Ok(())
+        match &mut self.format {
+            Format::GeoJson(writer) => writer.write(detection),
+            Format::Ogr(writer) => writer.write(detection),
+        }
     }
 
     /// Closes, verifies and syncs the file.
@@ -84,6 +100,9 @@ impl VectorWriter {
     /// # Errors
     /// [`GeoIoError::Write`].
     pub fn finish(self) -> Result<PendingOutput, GeoIoError> {
-        Ok(PendingOutput::default())
+        match self.format {
+            Format::GeoJson(writer) => writer.finish(),
+            Format::Ogr(writer) => writer.finish(),
+        }
     }
 }

@@ -51,6 +51,15 @@ impl TempOutput {
         Ok((Self { temp, target: target.to_owned(), overwrite }, file))
     }
 
+    /// The same for a file that GDAL will write: it takes only names in UTF-8.
+    pub(crate) fn create_for_gdal(target: &Path, overwrite: bool) -> Result<Self, GeoIoError> {
+        if target.to_str().is_none() {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "the name is not UTF-8");
+            return Err(GeoIoError::OutputCreate { path: target.to_owned(), source: source.into() });
+        }
+        Ok(Self::create(target, overwrite)?.0)
+    }
+
     /// The hidden name.
     pub(crate) fn path(&self) -> &Path {
         &self.temp

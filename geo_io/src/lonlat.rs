@@ -1,0 +1,143 @@
+//! Polygons in longitude and latitude as RFC 7946 wants them: on WGS 84 and cut at the antimeridian.
+
+use geo::orient::{Direction, Orient};
+use geo::{BooleanOps, Coord, LineString, MultiPolygon, Polygon, Rect, coord};
+
+use crate::crs::SceneCrs;
+use crate::detection::DetectionPolygon;
+use crate::error::GdalFailure;
+use crate::gdal_env::{MovableTransform, guarded};
+use crate::grid::MapPoint;
+
+/// Carries polygons from the CRS of a scene to longitude and latitude.
+pub(crate) struct LonLat {
+    transform: MovableTransform,
+    /// Longer edges are cut into pieces, since straight on the map is not straight in degrees.
+    longest_edge: f64,
+}
+
+impl LonLat {
+    /// # Errors
+    /// When there is no way from this CRS to WGS 84, as from another planet.
+    pub(crate) fn new(crs: &SceneCrs, longest_edge: f64) -> Result<Self, GdalFailure> {
+        Ok(Self { transform: crs.to_wgs84()?, longest_edge })
+    }
+
+    /// The polygon in degrees: one part, or several when it crosses the antimeridian. Shells run counter-clockwise.
+    ///
+    /// # Errors
+    /// When a corner is not on the globe.
+    pub(crate) fn carry(&self, polygon: &DetectionPolygon) -> Result<MultiPolygon, GdalFailure> {
+        let shell = self.ring(&polygon.shell, None)?;
+        let near = shell.0[0].x;
+        let holes = polygon.holes.iter().map(|hole| self.ring(hole, Some(near))).collect::<Result<Vec<_>, _>>()?;
+        Ok(cut(&Polygon::new(shell, holes)))
+    }
+
+    fn ring(&self, ring: &[MapPoint], near: Option<f64>) -> Result<LineString, GdalFailure> {
+        let (mut x, mut y) = (Vec::with_capacity(ring.len()), Vec::with_capacity(ring.len()));
+        for edge in ring.windows(2) {
+            let (dx, dy) = (edge[1].x - edge[0].x, edge[1].y - edge[0].y);
+            let pieces = (dx.hypot(dy) / self.longest_edge).ceil().clamp(1.0, 1e6);
+            for piece in 0..pieces as u32 {
+                let part = f64::from(piece) / pieces;
+                x.push(edge[0].x + dx * part);
+                y.push(edge[0].y + dy * part);
+            }
+        }
+        guarded(|| self.transform.0.transform_coords(&mut x, &mut y, &mut []))?;
+        if let Some(index) = (0..x.len()).find(|index| !x[*index].is_finite() || !(y[*index].abs() <= 90.0)) {
+            return Err(GdalFailure::new(&format!("a corner lies off the globe, near {} {}", x[index], y[index])));
+        }
+        Ok(unrolled(&x, &y, near))
+    }
+}
+
+/// A closed ring without jumps of 360 degrees. A ring round a pole gets the pole as its far side.
+fn unrolled(x: &[f64], y: &[f64], near: Option<f64>) -> LineString {
+    let mut coords: Vec<Coord> = Vec::with_capacity(x.len() + 3);
+    let mut before = near.unwrap_or(x[0]);
+    let follow = |before: f64, x: f64| x - 360.0 * ((x - before) / 360.0).round();
+    for (x, y) in x.iter().zip(y) {
+        let x = follow(before, *x);
+        coords.push(coord! { x: x, y: *y });
+        before = x;
+    }
+    let first = coords[0];
+    let back = follow(before, first.x);
+    if (back - first.x).abs() > 180.0 {
+        let pole = 90.0_f64.copysign(y.iter().sum());
+        coords.push(coord! { x: back, y: first.y });
+        coords.push(coord! { x: back, y: pole });
+        coords.push(coord! { x: first.x, y: pole });
+    }
+    coords.push(first);
+    LineString::new(coords)
+}
+
+/// Cuts at every odd multiple of 180 degrees and moves the parts to -180..180.
+fn cut(polygon: &Polygon) -> MultiPolygon {
+    let xs = || polygon.exterior().0.iter().map(|coord| coord.x);
+    let (west, east) = (xs().fold(f64::INFINITY, f64::min), xs().fold(f64::NEG_INFINITY, f64::max));
+    let first = ((west + 180.0) / 360.0).floor();
+    let last = ((east + 180.0) / 360.0).ceil() - 1.0;
+    let mut parts = Vec::new();
+    for turn in first as i64..=last.max(first) as i64 {
+        let shift = turn as f64 * 360.0;
+        let inside = if first >= last {
+            MultiPolygon::new(vec![polygon.clone()])
+        } else {
+            let world = Rect::new(coord! { x: shift - 180.0, y: -91.0 }, coord! { x: shift + 180.0, y: 91.0 });
+            polygon.intersection(&world.to_polygon())
+        };
+        parts.extend(inside.0.into_iter().map(|part| moved(&part, shift)));
+    }
+    MultiPolygon::new(parts).orient(Direction::Default)
+}
+
+fn moved(polygon: &Polygon, shift: f64) -> Polygon {
+    let ring = |ring: &LineString| -> LineString {
+        ring.0
+            .iter()
+            .map(|coord| coord! { x: (coord.x - shift).clamp(-180.0, 180.0), y: coord.y.clamp(-90.0, 90.0) })
+            .collect()
+    };
+    Polygon::new(ring(polygon.exterior()), polygon.interiors().iter().map(ring).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use geo::Area;
+
+    #[test]
+    fn a_ring_across_the_antimeridian_becomes_two_parts_that_meet_there() {
+        // From 179 to -178: three degrees wide, two high.
+        let ring = unrolled(&[179.0, -178.0, -178.0, 179.0], &[0.0, 0.0, 2.0, 2.0], None);
+        let parts = cut(&Polygon::new(ring, vec![]));
+        assert_eq!(parts.0.len(), 2);
+        let mut areas: Vec<f64> = parts.0.iter().map(Area::signed_area).collect();
+        areas.sort_by(f64::total_cmp);
+        assert!((areas[0] - 2.0).abs() < 1e-6 && (areas[1] - 4.0).abs() < 1e-6, "{areas:?}");
+        assert!(parts.0.iter().flat_map(|part| &part.exterior().0).all(|coord| coord.x.abs() <= 180.0));
+    }
+
+    #[test]
+    fn longitudes_beyond_180_are_moved_and_touching_180_cuts_nothing() {
+        let square = |west: f64| unrolled(&[west, west + 1.0, west + 1.0, west], &[0.0, 0.0, 1.0, 1.0], None);
+        let xs = |west| -> Vec<f64> {
+            cut(&Polygon::new(square(west), vec![])).0[0].exterior().0.iter().map(|coord| coord.x).collect()
+        };
+        assert!(xs(300.0).iter().all(|x| (-60.0..=-59.0).contains(x)));
+        assert!(xs(179.0).iter().all(|x| (179.0..=180.0).contains(x)));
+        assert_eq!(cut(&Polygon::new(square(179.0), vec![])).0.len(), 1);
+    }
+
+    #[test]
+    fn a_ring_round_the_pole_contains_it() {
+        let ring = unrolled(&[0.0, 120.0, -120.0], &[80.0, 80.0, 80.0], None);
+        let parts = cut(&Polygon::new(ring, vec![]));
+        // All longitudes, from 80 to 90 degrees.
+        assert!((parts.unsigned_area() - 3600.0).abs() < 1e-3, "{parts:?}");
+    }
+}
