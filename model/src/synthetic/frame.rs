@@ -1,5 +1,8 @@
 //! What can be seen in one frame: a tile or a whole scene.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::instance::Instance;
 
 /// An instance as far as it can be seen in a frame.
@@ -22,13 +25,15 @@ pub struct Visible {
 }
 
 /// A frame: the instance of every pixel, and what is known of each instance.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Frame {
     rows: usize,
     cols: usize,
     pixel_size_m: f64,
     raster: Vec<u32>,
     things: Vec<Visible>,
+    /// Distances asked for before: several phrases point to the same things.
+    known: Mutex<HashMap<Vec<u32>, Arc<[f64]>>>,
 }
 
 impl Frame {
@@ -78,7 +83,7 @@ impl Frame {
             let n = f64::from(t.visible_px);
             t.centre = (t.centre.0 / n, t.centre.1 / n);
         }
-        Self { rows, cols, pixel_size_m, raster, things }
+        Self { rows, cols, pixel_size_m, raster, things, known: Mutex::default() }
     }
 
     /// Rows and columns.
@@ -128,7 +133,14 @@ impl Frame {
     /// For each thing, by its place in [`Frame::things`], metres from its nearest pixel to the nearest
     /// pixel of these instances: a pixel beside one of theirs is one pixel away.
     #[must_use]
-    pub fn distances(&self, ids: &[u32]) -> Vec<f64> {
+    pub fn distances(&self, ids: &[u32]) -> Arc<[f64]> {
+        // A panic elsewhere leaves the memory as it was: it is only ever added to.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || self.measure(ids).into();
+        known.entry(ids.to_vec()).or_insert_with(fresh).clone()
+    }
+
+    fn measure(&self, ids: &[u32]) -> Vec<f64> {
         let field = chamfer(&self.mask(ids), self.rows, self.cols);
         let mut nearest = vec![f32::MAX; self.things.len()];
         let mut last = (0, None);
@@ -150,47 +162,43 @@ impl Frame {
 }
 
 /// Distance in pixels to the nearest pixel of a mask, within 3 % of the straight line.
+///
+/// Two passes, from above and from below; within a line first what comes from the last line, which has no
+/// order and runs in parallel lanes, then what comes from the left and from the right.
 fn chamfer(mask: &[u8], rows: usize, cols: usize) -> Vec<f32> {
-    const STRAIGHT: f32 = 0.961_94;
-    const DIAGONAL: f32 = 1.360_39;
     let mut d: Vec<f32> = mask.iter().map(|&m| if m == 1 { 0.0 } else { 1e9 }).collect();
+    // The last line, with a border on each side.
+    let mut last = vec![1e9_f32; cols + 2];
     for r in 0..rows {
-        for c in 0..cols {
-            let at = r * cols + c;
-            let mut best = d[at];
-            if c > 0 {
-                best = best.min(d[at - 1] + STRAIGHT);
-            }
-            if r > 0 {
-                best = best.min(d[at - cols] + STRAIGHT);
-                if c > 0 {
-                    best = best.min(d[at - cols - 1] + DIAGONAL);
-                }
-                if c + 1 < cols {
-                    best = best.min(d[at - cols + 1] + DIAGONAL);
-                }
-            }
-            d[at] = best;
-        }
+        let line = &mut d[r * cols..(r + 1) * cols];
+        relax(line, &last);
+        last[1..=cols].copy_from_slice(line);
     }
+    last.fill(1e9);
     for r in (0..rows).rev() {
-        for c in (0..cols).rev() {
-            let at = r * cols + c;
-            let mut best = d[at];
-            if c + 1 < cols {
-                best = best.min(d[at + 1] + STRAIGHT);
-            }
-            if r + 1 < rows {
-                best = best.min(d[at + cols] + STRAIGHT);
-                if c + 1 < cols {
-                    best = best.min(d[at + cols + 1] + DIAGONAL);
-                }
-                if c > 0 {
-                    best = best.min(d[at + cols - 1] + DIAGONAL);
-                }
-            }
-            d[at] = best;
-        }
+        let line = &mut d[r * cols..(r + 1) * cols];
+        relax(line, &last);
+        last[1..=cols].copy_from_slice(line);
     }
     d
+}
+
+/// Shortens a line's distances by steps from the line before it, from the left and from the right.
+fn relax(line: &mut [f32], last: &[f32]) {
+    const STRAIGHT: f32 = 0.961_94;
+    const DIAGONAL: f32 = 1.360_39;
+    for (c, d) in line.iter_mut().enumerate() {
+        let beside = last[c].min(last[c + 2]) + DIAGONAL;
+        *d = d.min(last[c + 1] + STRAIGHT).min(beside);
+    }
+    let mut left = 1e9_f32;
+    for d in line.iter_mut() {
+        left = d.min(left + STRAIGHT);
+        *d = left;
+    }
+    let mut right = 1e9_f32;
+    for d in line.iter_mut().rev() {
+        right = d.min(right + STRAIGHT);
+        *d = right;
+    }
 }

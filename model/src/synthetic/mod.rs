@@ -6,6 +6,7 @@ mod draw_building;
 mod draw_transport;
 mod draw_works;
 mod error;
+mod expose;
 mod expressions;
 mod frame;
 mod grammar;

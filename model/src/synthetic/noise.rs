@@ -19,6 +19,13 @@ pub(crate) fn hash_unit(seed: u32, x: i32, y: i32) -> f64 {
     f64::from(hash(seed, x, y)) / 4_294_967_296.0
 }
 
+/// The whole number below, without a call into the platform's library.
+#[inline]
+pub(crate) fn whole(x: f64) -> i32 {
+    let near = x as i32;
+    near - i32::from(x < f64::from(near))
+}
+
 #[inline]
 fn lattice(seed: u32, x: i32, y: i32) -> f32 {
     (hash(seed, x, y) >> 8) as f32 * (2.0 / 16_777_216.0) - 1.0
@@ -27,9 +34,8 @@ fn lattice(seed: u32, x: i32, y: i32) -> f32 {
 /// Smooth noise in `[-1, 1]` with features of about one unit.
 #[inline]
 pub(crate) fn value(seed: u32, x: f64, y: f64) -> f32 {
-    let (x0, y0) = (x.floor(), y.floor());
-    let (fx, fy) = ((x - x0) as f32, (y - y0) as f32);
-    let (xi, yi) = (x0 as i32, y0 as i32);
+    let (xi, yi) = (whole(x), whole(y));
+    let (fx, fy) = ((x - f64::from(xi)) as f32, (y - f64::from(yi)) as f32);
     let sx = fx * fx * (3.0 - 2.0 * fx);
     let sy = fy * fy * (3.0 - 2.0 * fy);
     let a = lattice(seed, xi, yi);
@@ -44,11 +50,11 @@ pub(crate) fn value(seed: u32, x: f64, y: f64) -> f32 {
 /// Smooth noise along a line, in `[-1, 1]`.
 #[inline]
 pub(crate) fn value_line(seed: u32, x: f64) -> f64 {
-    let x0 = x.floor();
-    let f = x - x0;
+    let x0 = whole(x);
+    let f = x - f64::from(x0);
     let s = f * f * (3.0 - 2.0 * f);
-    let a = f64::from(lattice(seed, x0 as i32, 7));
-    let b = f64::from(lattice(seed, (x0 as i32).wrapping_add(1), 7));
+    let a = f64::from(lattice(seed, x0, 7));
+    let b = f64::from(lattice(seed, x0.wrapping_add(1), 7));
     a + (b - a) * s
 }
 

@@ -122,6 +122,14 @@ fn turn(a: Point, b: Point, c: Point) -> f64 {
 }
 
 impl Shape {
+    /// True when the shape may have pixels in this box of ground.
+    pub(crate) fn touches(&self, low: Point, high: Point) -> bool {
+        self.centre.0 + self.reach.0 > low.0 - 1.0
+            && self.centre.0 - self.reach.0 < high.0 + 1.0
+            && self.centre.1 + self.reach.1 > low.1 - 1.0
+            && self.centre.1 - self.reach.1 < high.1 + 1.0
+    }
+
     /// The hull of these points.
     pub(crate) fn convex(layer: Layer, id: Option<u32>, points: &[Point], ink: Ink) -> Self {
         let (centre, reach, outline) = hull(points);

@@ -1,13 +1,15 @@
 //! A world: an endless plane of cells, seen through a scene of so many pixels.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cell::Cell;
 use super::error::WorldError;
+use super::expose::{HALO_PX, expose};
 use super::instance::{FIRST_OBJECT_ID, Instance, REGIONS, region};
 use super::layout::fill;
-use super::look::{Look, mix};
-use super::noise::{hash, sin_cos};
+use super::look::Look;
+use super::noise::{hash, sin_cos, whole};
 use super::paint::{Easel, Placement};
 use super::shapes::{Shape, Slab};
 use super::site::OBJECTS_PER_CELL;
@@ -15,8 +17,10 @@ use super::terrain::{CELL_M, Terrain, Theme};
 
 /// How far a shadow or a wake may reach out of its cell.
 const REACH_M: f64 = 45.0;
-/// Pixels around a window that its blur needs.
-const HALO_PX: usize = 2;
+/// Windows from this size on are drawn by several threads.
+const PARALLEL_FROM_PX: u64 = 400_000;
+/// Rows that one thread draws at a time.
+const BAND_ROWS: usize = 96;
 
 /// What a scene shows and how large it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,41 +99,72 @@ impl World {
 
     /// Draws a window: the same pixels and ids whatever other windows are drawn.
     ///
-    /// Memory is proportional to the window.
+    /// Memory is proportional to the window. Windows of many rows are drawn by several threads.
     #[must_use]
     pub fn render(&self, row_off: u32, col_off: u32, rows: u32, cols: u32) -> Rendered {
-        let (r0, c0) = (i64::from(row_off), i64::from(col_off));
-        let (rows, cols) = (rows as usize, cols as usize);
+        let look = &self.config.look;
         let halo = HALO_PX as i64;
-        let mut easel = Easel::new(r0 - halo, c0 - halo, rows + 2 * HALO_PX, cols + 2 * HALO_PX);
-        let (low, high) = ground_box(&self.place, easel.row_off, easel.col_off, easel.rows as i64, easel.cols as i64);
-        let grid = CellGrid::new(&self.terrain, &self.config.look, low, high);
-        self.paint_ground(&mut easel, &grid);
+        let (row, col) = (i64::from(row_off), i64::from(col_off));
+        let (low, high) =
+            ground_box(&self.place, row - halo, col - halo, i64::from(rows) + 2 * halo, i64::from(cols) + 2 * halo);
+        let grid = CellGrid::new(&self.terrain, look, low, high);
+        let fill_one = |cell: &Cell| {
+            let (mut shapes, objects) = fill(cell, &self.terrain, look, self.cell_number(cell));
+            shapes.retain(|s| s.touches(low, high));
+            (shapes, objects)
+        };
+        let small = u64::from(rows) * u64::from(cols) < PARALLEL_FROM_PX;
+        let filled: Vec<_> = if small {
+            grid.cells.iter().map(fill_one).collect()
+        } else {
+            grid.cells.par_iter().map(fill_one).collect()
+        };
         let mut shapes: Vec<Shape> = Vec::new();
         let mut objects: Vec<(Instance, Slab)> = Vec::new();
-        for cell in &grid.cells {
-            let (mut more, new) = fill(cell, &self.terrain, &self.config.look, self.cell_number(cell));
-            more.retain(|s| {
-                s.centre.0 + s.reach.0 > low.0 - 1.0
-                    && s.centre.0 - s.reach.0 < high.0 + 1.0
-                    && s.centre.1 + s.reach.1 > low.1 - 1.0
-                    && s.centre.1 - s.reach.1 < high.1 + 1.0
-            });
-            shapes.append(&mut more);
+        for (more, new) in filled {
+            shapes.extend(more);
             objects.extend(new);
         }
-        let mut order: Vec<&Shape> = shapes.iter().collect();
-        order.sort_by_key(|s| s.layer);
-        easel.paint(&self.place, &order, self.config.look.shadow_depth);
-        let instance: Vec<u32> = (0..rows)
-            .flat_map(|r| {
-                let start = (r + HALO_PX) * easel.cols + HALO_PX;
-                easel.ids[start..start + cols].iter().copied()
-            })
-            .collect();
-        let rgb = self.expose(&easel, r0, c0, rows, cols);
+        // Stable: within a layer the order of cells decides, which is the same for every window.
+        shapes.sort_by_key(|s| s.layer);
+        let mut rgb = vec![0; rows as usize * cols as usize * 3];
+        let mut instance = vec![0; rows as usize * cols as usize];
+        let band_rows = if small { rows.max(1) as usize } else { BAND_ROWS };
+        let pixels = band_rows * (cols as usize).max(1);
+        let draw = |(k, (rgb, instance)): (usize, (&mut [u8], &mut [u32]))| {
+            self.draw_band(&grid, &shapes, (row + (k * band_rows) as i64, col), cols as usize, rgb, instance);
+        };
+        if small {
+            rgb.chunks_mut(pixels * 3).zip(instance.chunks_mut(pixels)).enumerate().for_each(draw);
+        } else {
+            rgb.par_chunks_mut(pixels * 3).zip(instance.par_chunks_mut(pixels)).enumerate().for_each(draw);
+        }
         let instances = self.present(&instance, objects);
         Rendered { rgb, instance, instances }
+    }
+
+    /// Draws whole rows of a window, starting at this (row, col), into their part of its planes.
+    fn draw_band(
+        &self,
+        grid: &CellGrid,
+        shapes: &[Shape],
+        first: (i64, i64),
+        cols: usize,
+        rgb: &mut [u8],
+        instance: &mut [u32],
+    ) {
+        let rows = instance.len() / cols;
+        let halo = HALO_PX as i64;
+        let mut easel = Easel::new(first.0 - halo, first.1 - halo, rows + 2 * HALO_PX, cols + 2 * HALO_PX);
+        self.paint_ground(&mut easel, grid);
+        let (low, high) = ground_box(&self.place, easel.row_off, easel.col_off, easel.rows as i64, easel.cols as i64);
+        let near: Vec<&Shape> = shapes.iter().filter(|s| s.touches(low, high)).collect();
+        easel.paint(&self.place, &near, self.config.look.shadow_depth);
+        for (r, line) in instance.chunks_mut(cols).enumerate() {
+            let start = (r + HALO_PX) * easel.cols + HALO_PX;
+            line.copy_from_slice(&easel.ids[start..start + cols]);
+        }
+        expose(&self.config.look, self.terrain.seed, &easel, rgb);
     }
 
     /// The instances that have pixels in a window.
@@ -153,52 +188,6 @@ impl World {
                 easel.ids[r * easel.cols + c] = ground.id;
             }
         }
-    }
-
-    /// Blur, haze, gain, noise and 8 bits.
-    fn expose(&self, easel: &Easel, r0: i64, c0: i64, rows: usize, cols: usize) -> Vec<u8> {
-        let look = &self.config.look;
-        let kernel = blur_kernel(look.blur_px);
-        let mut across = vec![[0.0_f32; 3]; easel.rows * cols];
-        for r in 0..easel.rows {
-            for c in 0..cols {
-                let mut sum = [0.0_f32; 3];
-                for (k, weight) in kernel.iter().enumerate() {
-                    let p = easel.rgb[r * easel.cols + c + k];
-                    for b in 0..3 {
-                        sum[b] += p[b] * weight;
-                    }
-                }
-                across[r * cols + c] = sum;
-            }
-        }
-        let mut out = Vec::with_capacity(rows * cols * 3);
-        let seed = self.terrain.seed ^ 0xE1;
-        for r in 0..rows {
-            for c in 0..cols {
-                let mut sum = [0.0_f32; 3];
-                for (k, weight) in kernel.iter().enumerate() {
-                    let p = across[(r + k) * cols + c];
-                    for b in 0..3 {
-                        sum[b] += p[b] * weight;
-                    }
-                }
-                let hazy = mix(sum, [0.70, 0.74, 0.80], look.haze);
-                let bits = hash(seed, (c0 + c as i64) as i32, (r0 + r as i64) as i32);
-                let bell = |shift: u32| {
-                    let b = hash(seed ^ shift, bits as i32, shift as i32);
-                    // The sum of four bytes is nearly normal, with a standard deviation of 147.8.
-                    let total = (b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24);
-                    (total as f32 - 510.0) / 147.8
-                };
-                let grey = bell(1) * 0.8;
-                for b in 0..3 {
-                    let noise = (grey + 0.6 * bell(2 + b as u32)) * look.noise;
-                    out.push((hazy[b] * look.gain[b] * 255.0 + noise + 0.5).clamp(0.0, 255.0) as u8);
-                }
-            }
-        }
-        out
     }
 
     /// The instances among these objects and the regions that own pixels.
@@ -255,7 +244,7 @@ impl CellGrid {
 
 #[inline]
 fn cell_of(p: (f64, f64)) -> (i32, i32) {
-    ((p.0 / CELL_M).floor() as i32, (p.1 / CELL_M).floor() as i32)
+    (whole(p.0 / CELL_M), whole(p.1 / CELL_M))
 }
 
 /// Lower and upper corner of the ground that a window sees.
@@ -268,13 +257,4 @@ fn ground_box(place: &Placement, row: i64, col: i64, rows: i64, cols: i64) -> ((
     }
     let margin = place.pixel_size();
     ((low.0 - margin, low.1 - margin), (high.0 + margin, high.1 + margin))
-}
-
-/// Five weights of a bell curve that sum to 1, from arithmetic alone.
-fn blur_kernel(sigma: f32) -> [f32; 5] {
-    let v = sigma * sigma;
-    // Two passes of [a, 1 - 2a, a] have a variance of 4a.
-    let a = (v / 4.0).min(0.25);
-    let b = 1.0 - 2.0 * a;
-    [a * a, 2.0 * a * b, b * b + 2.0 * a * a, 2.0 * a * b, a * a]
 }
