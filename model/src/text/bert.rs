@@ -5,9 +5,7 @@
 //! paper. BERT's own `attention_mask` is the opposite (1 = real); nothing but [`super::tokenizer`] sees that one.
 
 use burn::module::{Module, Param};
-use burn::nn::{
-    Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig,
-};
+use burn::nn::{Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Int, Tensor};
@@ -68,40 +66,24 @@ impl BertConfig {
     /// BERT-base, uncased: 12 layers of 768.
     #[must_use]
     pub fn base() -> Self {
-        Self {
-            vocabulary: 30_522,
-            width: 768,
-            layers: 12,
-            heads: 12,
-            intermediate: 3072,
-            max_positions: 512,
-        }
+        Self { vocabulary: 30_522, width: 768, layers: 12, heads: 12, intermediate: 3072, max_positions: 512 }
     }
 
     /// The 6-layer, 384-wide encoder of the `small` preset.
     #[must_use]
     pub fn mini() -> Self {
-        Self {
-            width: 384,
-            layers: 6,
-            intermediate: 1536,
-            ..Self::base()
-        }
+        Self { width: 384, layers: 6, intermediate: 1536, ..Self::base() }
     }
 
     /// An encoder with random weights.
     pub fn init<B: Backend>(&self, device: &B::Device) -> Bert<B> {
         let normal = normal();
         Bert {
-            word: EmbeddingConfig::new(self.vocabulary, self.width)
-                .with_initializer(normal.clone())
-                .init(device),
+            word: EmbeddingConfig::new(self.vocabulary, self.width).with_initializer(normal.clone()).init(device),
             position: normal.init([self.max_positions, self.width], device),
             token_type: normal.init([self.width], device),
             norm: layer_norm(self.width, device),
-            layers: (0..self.layers)
-                .map(|_| BertLayer::init(self, device))
-                .collect(),
+            layers: (0..self.layers).map(|_| BertLayer::init(self, device)).collect(),
         }
     }
 }
@@ -119,11 +101,7 @@ impl<B: Backend> Bert<B> {
     pub fn forward(&self, ids: Tensor<B, 2, Int>, padding: Tensor<B, 2, Bool>) -> Tensor<B, 3> {
         let [batch, tokens] = ids.dims();
         let [_, width] = self.position.val().dims();
-        let position = self
-            .position
-            .val()
-            .narrow(0, 0, tokens)
-            .add(self.token_type.val().unsqueeze());
+        let position = self.position.val().narrow(0, 0, tokens).add(self.token_type.val().unsqueeze());
         let embedded = self.word.forward(ids) + position.unsqueeze::<3>();
         let mut features = self.norm.forward(embedded.reshape([batch * tokens, width]));
         let padding = padding.reshape([batch, 1, 1, tokens]);
@@ -159,19 +137,15 @@ impl<B: Backend> BertLayer<B> {
         let attended = self.output.forward(self.attend(features.clone(), padding));
         let features = self.attention_norm.forward(attended + features);
         let wide = gelu(self.widen.forward(features.clone()));
-        self.feed_forward_norm
-            .forward(self.narrow.forward(wide) + features)
+        self.feed_forward_norm.forward(self.narrow.forward(wide) + features)
     }
 
     fn attend(&self, features: Tensor<B, 2>, padding: &Tensor<B, 4, Bool>) -> Tensor<B, 2> {
         let [batch, _, _, tokens] = padding.dims();
         let [rows, width] = features.dims();
         let head_width = width / self.heads;
-        let split = |projected: Tensor<B, 2>| {
-            projected
-                .reshape([batch, tokens, self.heads, head_width])
-                .swap_dims(1, 2)
-        };
+        let split =
+            |projected: Tensor<B, 2>| projected.reshape([batch, tokens, self.heads, head_width]).swap_dims(1, 2);
         let query = split(self.query.forward(features.clone())) / (head_width as f64).sqrt();
         let key = split(self.key.forward(features.clone()));
         let value = split(self.value.forward(features));
@@ -183,20 +157,13 @@ impl<B: Backend> BertLayer<B> {
 }
 
 fn normal() -> Initializer {
-    Initializer::Normal {
-        mean: 0.0,
-        std: INIT_STD,
-    }
+    Initializer::Normal { mean: 0.0, std: INIT_STD }
 }
 
 fn linear<B: Backend>(from: usize, to: usize, device: &B::Device) -> Linear<B> {
-    LinearConfig::new(from, to)
-        .with_initializer(normal())
-        .init(device)
+    LinearConfig::new(from, to).with_initializer(normal()).init(device)
 }
 
 fn layer_norm<B: Backend>(width: usize, device: &B::Device) -> LayerNorm<B> {
-    LayerNormConfig::new(width)
-        .with_epsilon(NORM_EPSILON)
-        .init(device)
+    LayerNormConfig::new(width).with_epsilon(NORM_EPSILON).init(device)
 }

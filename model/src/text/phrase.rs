@@ -81,18 +81,12 @@ pub fn check_prompt(prompt: &str) -> Result<String, ModelError> {
         return Err(refuse(prompt, "is empty: say what to look for"));
     }
     if trimmed.chars().any(char::is_control) {
-        return Err(refuse(
-            prompt,
-            "has control characters: write it on one line without them",
-        ));
+        return Err(refuse(prompt, "has control characters: write it on one line without them"));
     }
     let length = trimmed.chars().count();
     if length > MAX_CHARACTERS {
         let start: String = trimmed.chars().take(40).chain("...".chars()).collect();
-        return Err(refuse(
-            &start,
-            &format!("has {length} characters: shorten it to {MAX_CHARACTERS} or fewer"),
-        ));
+        return Err(refuse(&start, &format!("has {length} characters: shorten it to {MAX_CHARACTERS} or fewer")));
     }
     if !trimmed.chars().any(char::is_alphanumeric) {
         return Err(refuse(prompt, "has no word in it: say what to look for"));
@@ -106,16 +100,12 @@ pub fn check_prompt(prompt: &str) -> Result<String, ModelError> {
 #[must_use]
 pub fn frame_words(prompt: &str) -> Vec<&'static str> {
     let lower = prompt.to_lowercase();
-    let words: Vec<&str> = lower
-        .split(|character: char| !character.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<&str> =
+        lower.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let mut found = Vec::new();
     let mut at = 0;
     while at < words.len() {
-        let hit = FRAME_WORDS
-            .iter()
-            .find(|group| words[at..].starts_with(&group.split(' ').collect::<Vec<_>>()));
+        let hit = FRAME_WORDS.iter().find(|group| words[at..].starts_with(&group.split(' ').collect::<Vec<_>>()));
         match hit {
             Some(group) => {
                 if !found.contains(group) {
@@ -131,10 +121,7 @@ pub fn frame_words(prompt: &str) -> Vec<&'static str> {
 
 /// A refusal of this prompt, with the reason and the remedy.
 pub(super) fn refuse(prompt: &str, reason: &str) -> ModelError {
-    ModelError::Prompt {
-        prompt: prompt.to_owned(),
-        reason: reason.to_owned(),
-    }
+    ModelError::Prompt { prompt: prompt.to_owned(), reason: reason.to_owned() }
 }
 
 #[cfg(test)]
@@ -150,10 +137,7 @@ mod tests {
     fn prompts_that_say_nothing_are_refused() {
         for prompt in ["", "   ", "\t\n", "!?", "the\u{7}ship", "two\nlines"] {
             let refused = check_prompt(prompt);
-            assert!(
-                matches!(refused, Err(ModelError::Prompt { .. })),
-                "{prompt:?} was let through"
-            );
+            assert!(matches!(refused, Err(ModelError::Prompt { .. })), "{prompt:?} was let through");
         }
     }
 
@@ -166,10 +150,7 @@ mod tests {
 
     #[test]
     fn words_that_depend_on_the_frame_are_named_in_the_order_of_the_prompt() {
-        assert_eq!(
-            frame_words("The LARGEST ship, next to the left pier left"),
-            ["largest", "next to", "left"]
-        );
+        assert_eq!(frame_words("The LARGEST ship, next to the left pier left"), ["largest", "next to", "left"]);
         assert!(frame_words("all storage tanks").is_empty());
         // A word inside another is not meant.
         assert!(frame_words("the desktop").is_empty());

@@ -49,26 +49,17 @@ impl PromptTokenizer {
             path: path.to_path_buf(),
             source,
         })?;
-        Self::from_bytes(&bytes, max_tokens).map_err(|reason| ModelError::Config {
-            path: path.to_path_buf(),
-            reason,
-        })
+        Self::from_bytes(&bytes, max_tokens).map_err(|reason| ModelError::Config { path: path.to_path_buf(), reason })
     }
 
     /// The same from the file's content; the error is the reason alone.
     pub(crate) fn from_bytes(bytes: &[u8], max_tokens: usize) -> Result<Self, String> {
         let mut tokenizer = Tokenizer::from_bytes(bytes)
             .map_err(|cause| format!("is not a tokenizer this program can read: {cause}"))?;
-        tokenizer
-            .with_truncation(None)
-            .map_err(|cause| format!("cannot switch off truncation: {cause}"))?;
+        tokenizer.with_truncation(None).map_err(|cause| format!("cannot switch off truncation: {cause}"))?;
         tokenizer.with_padding(None);
         let unknown_id = tokenizer.token_to_id("[UNK]");
-        Ok(Self {
-            tokenizer,
-            max_tokens,
-            unknown_id,
-        })
+        Ok(Self { tokenizer, max_tokens, unknown_id })
     }
 
     /// Most tokens read of a phrase, the two special ones included.
@@ -117,19 +108,12 @@ impl PromptTokenizer {
         if ids.len() > self.max_tokens {
             return Err(refuse(
                 prompt,
-                &format!(
-                    "has {} tokens and the model reads {}: shorten it",
-                    ids.len(),
-                    self.max_tokens
-                ),
+                &format!("has {} tokens and the model reads {}: shorten it", ids.len(), self.max_tokens),
             ));
         }
         let words = ids.get(1..ids.len().saturating_sub(1)).unwrap_or_default();
         if words.is_empty() || words.iter().all(|id| Some(*id) == self.unknown_id) {
-            return Err(refuse(
-                prompt,
-                "has no word that the model knows: write it in English",
-            ));
+            return Err(refuse(prompt, "has no word that the model knows: write it in English"));
         }
         Ok(ids)
     }
@@ -139,10 +123,7 @@ impl PromptTokenizer {
     /// # Errors
     /// [`ModelError::Prompt`] when the tokenizer fails.
     pub fn encode_batch<S: AsRef<str>>(&self, phrases: &[S]) -> Result<TokenBatch, ModelError> {
-        let rows = phrases
-            .iter()
-            .map(|phrase| self.encode(phrase.as_ref()))
-            .collect::<Result<Vec<_>, _>>()?;
+        let rows = phrases.iter().map(|phrase| self.encode(phrase.as_ref())).collect::<Result<Vec<_>, _>>()?;
         Ok(TokenBatch::from_rows(&rows, self.max_tokens))
     }
 }
@@ -157,33 +138,21 @@ impl TokenBatch {
         let mut ids = Vec::with_capacity(rows.len() * tokens);
         let mut padding = Vec::with_capacity(rows.len() * tokens);
         for row in rows {
-            assert!(
-                row.len() <= tokens,
-                "a row of {} tokens is longer than {tokens}",
-                row.len()
-            );
+            assert!(row.len() <= tokens, "a row of {} tokens is longer than {tokens}", row.len());
             let padded = tokens - row.len();
             ids.extend_from_slice(row);
             ids.extend(std::iter::repeat_n(PADDING_ID, padded));
             padding.extend(std::iter::repeat_n(false, row.len()));
             padding.extend(std::iter::repeat_n(true, padded));
         }
-        Self {
-            ids,
-            padding,
-            phrases: rows.len(),
-            tokens,
-        }
+        Self { ids, padding, phrases: rows.len(), tokens }
     }
 
     /// The ids and the padding mask as [`super::Bert::forward`] takes them.
     ///
     /// # Shapes
     /// Both `[phrase, token]`.
-    pub fn to_tensors<B: Backend>(
-        &self,
-        device: &B::Device,
-    ) -> (Tensor<B, 2, Int>, Tensor<B, 2, Bool>) {
+    pub fn to_tensors<B: Backend>(&self, device: &B::Device) -> (Tensor<B, 2, Int>, Tensor<B, 2, Bool>) {
         let shape = [self.phrases, self.tokens];
         let ids: Vec<i32> = self.ids.iter().map(|id| id.cast_signed()).collect();
         (
@@ -219,10 +188,7 @@ mod tests {
 
     #[test]
     fn capitals_and_plurals_become_the_words_of_the_vocabulary() {
-        assert_eq!(
-            tiny(20).token_ids("The RED ships").unwrap(),
-            [2, 4, 5, 6, 7, 3]
-        );
+        assert_eq!(tiny(20).token_ids("The RED ships").unwrap(), [2, 4, 5, 6, 7, 3]);
     }
 
     #[test]
@@ -240,24 +206,15 @@ mod tests {
 
     #[test]
     fn a_prompt_too_long_is_refused_and_not_cut() {
-        let refused = tiny(5)
-            .encode_prompt("the red ships")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            refused.contains("has 6 tokens and the model reads 5"),
-            "{refused}"
-        );
+        let refused = tiny(5).encode_prompt("the red ships").unwrap_err().to_string();
+        assert!(refused.contains("has 6 tokens and the model reads 5"), "{refused}");
         assert!(tiny(6).encode_prompt("the red ships").is_ok());
     }
 
     #[test]
     fn a_prompt_of_unknown_words_is_refused() {
         let refused = tiny(20).encode_prompt("zyx wvu").unwrap_err().to_string();
-        assert!(
-            refused.contains("no word that the model knows"),
-            "{refused}"
-        );
+        assert!(refused.contains("no word that the model knows"), "{refused}");
         assert!(tiny(20).encode_prompt("zyx ship").is_ok());
     }
 }

@@ -37,11 +37,8 @@ impl InvertedResidualConfig {
     /// A block with random weights.
     pub fn init<B: Backend>(&self, device: &B::Device) -> InvertedResidual<B> {
         let wide = self.channels_in * self.expansion;
-        let expand = (self.expansion != 1)
-            .then(|| Conv2dConfig::new([self.channels_in, wide], [1, 1]).init(device));
-        let depthwise = same_conv([wide, wide], self.kernel, self.stride)
-            .with_groups(wide)
-            .init(device);
+        let expand = (self.expansion != 1).then(|| Conv2dConfig::new([self.channels_in, wide], [1, 1]).init(device));
+        let depthwise = same_conv([wide, wide], self.kernel, self.stride).with_groups(wide).init(device);
         let project = Conv2dConfig::new([wide, self.channels_out], [1, 1]).init(device);
         InvertedResidual {
             expand,
@@ -65,20 +62,14 @@ impl<B: Backend> InvertedResidual<B> {
         };
         let filtered = relu6(self.depthwise.forward(wide));
         let narrow = self.project.forward(filtered);
-        if self.residual {
-            narrow + features
-        } else {
-            narrow
-        }
+        if self.residual { narrow + features } else { narrow }
     }
 }
 
 /// A square convolution that pads as TensorFlow's SAME does: the output side is `ceil(side / stride)`, and an odd
 /// number of padded rows or columns puts the extra one at the bottom or the right.
 pub(super) fn same_conv(channels: [usize; 2], kernel: usize, stride: usize) -> Conv2dConfig {
-    Conv2dConfig::new(channels, [kernel, kernel])
-        .with_stride([stride, stride])
-        .with_padding(PaddingConfig2d::Same)
+    Conv2dConfig::new(channels, [kernel, kernel]).with_stride([stride, stride]).with_padding(PaddingConfig2d::Same)
 }
 
 /// `min(max(x, 0), 6)`.

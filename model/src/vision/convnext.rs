@@ -90,10 +90,7 @@ impl ConvNextConfig {
     }
 
     fn of(depths: [usize; 4], first: usize) -> Self {
-        Self {
-            depths,
-            channels: [first, 2 * first, 4 * first, 8 * first],
-        }
+        Self { depths, channels: [first, 2 * first, 4 * first, 8 * first] }
     }
 
     /// A tower with random weights.
@@ -106,17 +103,9 @@ impl ConvNextConfig {
             })
             .collect();
         let stages = (0..4)
-            .map(|stage| {
-                (0..self.depths[stage])
-                    .map(|_| ConvNextBlock::init(channels[stage], device))
-                    .collect()
-            })
+            .map(|stage| (0..self.depths[stage]).map(|_| ConvNextBlock::init(channels[stage], device)).collect())
             .collect();
-        ConvNext {
-            downsample,
-            stages,
-            norms: channels.map(|width| layer_norm(width, device)).into(),
-        }
+        ConvNext { downsample, stages, norms: channels.map(|width| layer_norm(width, device)).into() }
     }
 }
 
@@ -129,9 +118,7 @@ impl<B: Backend> ConvNext<B> {
     pub fn forward(&self, images: Tensor<B, 4>) -> Vec<Tensor<B, 4>> {
         let mut features = normalize(images);
         let mut levels = Vec::with_capacity(self.norms.len());
-        for ((downsample, blocks), norm) in
-            self.downsample.iter().zip(&self.stages).zip(&self.norms)
-        {
+        for ((downsample, blocks), norm) in self.downsample.iter().zip(&self.stages).zip(&self.norms) {
             features = downsample.forward(features);
             for block in blocks {
                 features = block.forward(features);
@@ -146,9 +133,7 @@ impl<B: Backend> Downsample<B> {
     fn init(channels: [usize; 2], stride: usize, norm_first: bool, device: &B::Device) -> Self {
         Self {
             norm: layer_norm(channels[usize::from(!norm_first)], device),
-            conv: Conv2dConfig::new(channels, [stride, stride])
-                .with_stride([stride, stride])
-                .init(device),
+            conv: Conv2dConfig::new(channels, [stride, stride]).with_stride([stride, stride]).init(device),
             norm_first,
         }
     }
@@ -172,10 +157,7 @@ impl<B: Backend> ConvNextBlock<B> {
             norm: layer_norm(channels, device),
             widen: LinearConfig::new(channels, 4 * channels).init(device),
             narrow: LinearConfig::new(4 * channels, channels).init(device),
-            scale: Initializer::Constant {
-                value: INITIAL_SCALE,
-            }
-            .init([channels], device),
+            scale: Initializer::Constant { value: INITIAL_SCALE }.init([channels], device),
         }
     }
 
@@ -199,9 +181,7 @@ fn normalize<B: Backend>(images: Tensor<B, 4>) -> Tensor<B, 4> {
 }
 
 fn layer_norm<B: Backend>(width: usize, device: &B::Device) -> LayerNorm<B> {
-    LayerNormConfig::new(width)
-        .with_epsilon(NORM_EPSILON)
-        .init(device)
+    LayerNormConfig::new(width).with_epsilon(NORM_EPSILON).init(device)
 }
 
 /// Layer norm over the channels of each pixel.
@@ -216,16 +196,12 @@ fn norm_channels<B: Backend>(norm: &LayerNorm<B>, features: Tensor<B, 4>) -> Ten
 /// `[batch, channel, row, col]` to `[batch * row * col, channel]`
 fn to_tokens<B: Backend>(features: Tensor<B, 4>) -> (Tensor<B, 2>, [usize; 3]) {
     let [batch, channels, rows, cols] = features.dims();
-    let tokens = features
-        .permute([0, 2, 3, 1])
-        .reshape([batch * rows * cols, channels]);
+    let tokens = features.permute([0, 2, 3, 1]).reshape([batch * rows * cols, channels]);
     (tokens, [batch, rows, cols])
 }
 
 /// The way back from [`to_tokens`].
 fn to_grid<B: Backend>(tokens: Tensor<B, 2>, [batch, rows, cols]: [usize; 3]) -> Tensor<B, 4> {
     let [_, channels] = tokens.dims();
-    tokens
-        .reshape([batch, rows, cols, channels])
-        .permute([0, 3, 1, 2])
+    tokens.reshape([batch, rows, cols, channels]).permute([0, 3, 1, 2])
 }

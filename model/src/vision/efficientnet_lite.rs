@@ -44,20 +44,8 @@ const GROUPS: [Group; 7] = [
 /// Groups whose last block is the deepest at strides 4, 8, 16 and 32.
 const LEVEL_GROUPS: [usize; 4] = [1, 2, 4, 6];
 
-const fn group(
-    repeats: usize,
-    kernel: usize,
-    stride: usize,
-    expansion: usize,
-    channels: usize,
-) -> Group {
-    Group {
-        repeats,
-        kernel,
-        stride,
-        expansion,
-        channels,
-    }
+const fn group(repeats: usize, kernel: usize, stride: usize, expansion: usize, channels: usize) -> Group {
+    Group { repeats, kernel, stride, expansion, channels }
 }
 
 /// Which EfficientNet-Lite to build.
@@ -114,22 +102,9 @@ impl EfficientNetLiteConfig {
 
     /// A tower with random weights.
     pub fn init<B: Backend>(&self, device: &B::Device) -> EfficientNetLite<B> {
-        let mut level_ends = [0; 4];
-        for (end, last_group) in level_ends.iter_mut().zip(LEVEL_GROUPS) {
-            *end = (0..=last_group)
-                .map(|index| self.depth(index))
-                .sum::<usize>()
-                - 1;
-        }
-        EfficientNetLite {
-            stem: same_conv([3, STEM_CHANNELS], 3, 2).init(device),
-            blocks: self
-                .blocks()
-                .iter()
-                .map(|block| block.init(device))
-                .collect(),
-            level_ends,
-        }
+        let level_ends =
+            LEVEL_GROUPS.map(|last_group| (0..=last_group).map(|index| self.depth(index)).sum::<usize>() - 1);
+        EfficientNetLite::from_blocks(&self.blocks(), level_ends, device)
     }
 
     /// Factors of width and depth.
@@ -147,11 +122,7 @@ impl EfficientNetLiteConfig {
     fn width(&self, channels: usize) -> usize {
         let wanted = channels as f64 * self.factors().0;
         let rounded = ((wanted + 4.0) as usize / 8 * 8).max(8);
-        if (rounded as f64) < 0.9 * wanted {
-            rounded + 8
-        } else {
-            rounded
-        }
+        if (rounded as f64) < 0.9 * wanted { rounded + 8 } else { rounded }
     }
 
     /// Blocks of a group after deepening; the first and the last group keep theirs.
@@ -166,6 +137,17 @@ impl EfficientNetLiteConfig {
 }
 
 impl<B: Backend> EfficientNetLite<B> {
+    /// A tower of any depth and width with random weights; `level_ends` are the blocks that end the four levels.
+    ///
+    /// Public for the parity tests, which compare a tower small enough to lie in the repository.
+    pub fn from_blocks(blocks: &[InvertedResidualConfig], level_ends: [usize; 4], device: &B::Device) -> Self {
+        Self {
+            stem: same_conv([3, STEM_CHANNELS], 3, 2).init(device),
+            blocks: blocks.iter().map(|block| block.init(device)).collect(),
+            level_ends,
+        }
+    }
+
     /// Image features at strides 4, 8, 16 and 32.
     ///
     /// # Shapes

@@ -54,10 +54,9 @@ impl VisionConfig {
     /// An EfficientNet-Lite above 4, or a ConvNeXt without channels.
     pub fn check(&self) -> Result<(), String> {
         match self {
-            Self::EfficientnetLite(config) if !config.is_valid() => Err(format!(
-                "there is no EfficientNet-Lite{}: choose 0 to 4",
-                config.variant
-            )),
+            Self::EfficientnetLite(config) if !config.is_valid() => {
+                Err(format!("there is no EfficientNet-Lite{}: choose 0 to 4", config.variant))
+            }
             Self::Convnext(config) if config.channels.contains(&0) => {
                 Err("a ConvNeXt needs channels at every level".to_owned())
             }

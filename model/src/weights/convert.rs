@@ -1,18 +1,19 @@
 //! Weights of other programs, rewritten once in the names and layout of ours.
 //!
-//! PyTorch files are read by `burn-store`, which interprets the tensor part of a pickle and executes nothing.
+//! PyTorch files are read without running the program that a pickle is: a file can bring data in and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use burn_store::pytorch::PytorchReader;
 use serde::Deserialize;
 
 use super::key_map;
 use super::tensor_file::{Precision, StoredTensor, TensorFile, write_file};
+use super::torch_file;
 use crate::error::ModelError;
 use crate::text::{BertConfig, PromptTokenizer};
-use crate::vision::{EfficientNetLiteConfig, VisionConfig};
+use crate::vision::VisionConfig;
+use crate::vision::block::InvertedResidualConfig;
 
 /// Metadata key of a tower's configuration.
 pub const CONFIG_KEY: &str = "config";
@@ -41,25 +42,18 @@ pub fn convert_pretrained(sources: &PretrainedSources, out: &Path) -> Result<(),
     let tokenizer_source = sources.text.join("tokenizer.json");
     let tokenizer = PromptTokenizer::from_file(&tokenizer_source, usize::MAX)?;
     let [vocabulary, _] = text.tensors["word.weight"].shape[..] else {
-        return Err(refuse(
-            &sources.text,
-            "its word embeddings are not a matrix".to_owned(),
-        ));
+        return Err(refuse(&sources.text, "its word embeddings are not a matrix".to_owned()));
     };
     if tokenizer.vocabulary() != vocabulary {
         return Err(refuse(
             &tokenizer_source,
-            format!(
-                "has {} words, the model {vocabulary}: they do not belong together",
-                tokenizer.vocabulary()
-            ),
+            format!("has {} words, the model {vocabulary}: they do not belong together", tokenizer.vocabulary()),
         ));
     }
     std::fs::create_dir_all(out).map_err(|source| io("create", out, source))?;
     vision.write(&out.join("vision.safetensors"), Precision::Exact)?;
     text.write(&out.join("text.safetensors"), Precision::Exact)?;
-    let bytes =
-        std::fs::read(&tokenizer_source).map_err(|source| io("read", &tokenizer_source, source))?;
+    let bytes = std::fs::read(&tokenizer_source).map_err(|source| io("read", &tokenizer_source, source))?;
     write_file(&out.join("tokenizer.json"), &bytes)
 }
 
@@ -70,17 +64,12 @@ pub fn convert_pretrained(sources: &PretrainedSources, out: &Path) -> Result<(),
 pub fn convert_vision(path: &Path, config: &VisionConfig) -> Result<TensorFile, ModelError> {
     let foreign = read_foreign(path)?;
     let tensors = match config {
-        VisionConfig::EfficientnetLite(config) => fold_efficientnet_lite(&foreign, *config),
-        VisionConfig::Convnext(_) => {
-            key_map::rename(foreign, key_map::convnext).map(|(tensors, _)| tensors)
-        }
+        VisionConfig::EfficientnetLite(config) => fold_efficientnet_lite(&foreign, &config.blocks()),
+        VisionConfig::Convnext(_) => key_map::rename(foreign, key_map::convnext).map(|(tensors, _)| tensors),
     }
     .map_err(|reason| refuse(path, reason))?;
     let config = serde_json::to_string(config).map_err(|cause| refuse(path, cause.to_string()))?;
-    Ok(TensorFile {
-        tensors,
-        metadata: BTreeMap::from([(CONFIG_KEY.to_owned(), config)]),
-    })
+    Ok(TensorFile { tensors, metadata: BTreeMap::from([(CONFIG_KEY.to_owned(), config)]) })
 }
 
 /// A BERT encoder under our names; its [`BertConfig`] as JSON in the metadata under [`CONFIG_KEY`].
@@ -89,37 +78,21 @@ pub fn convert_vision(path: &Path, config: &VisionConfig) -> Result<TensorFile, 
 /// A folder without the files of a BERT, or of another architecture.
 pub fn convert_text(folder: &Path) -> Result<TensorFile, ModelError> {
     let config_path = folder.join("config.json");
-    let config =
-        std::fs::read_to_string(&config_path).map_err(|source| io("read", &config_path, source))?;
+    let config = std::fs::read_to_string(&config_path).map_err(|source| io("read", &config_path, source))?;
     let config: ForeignBertConfig =
         serde_json::from_str(&config).map_err(|cause| refuse(&config_path, cause.to_string()))?;
     if config.hidden_act != "gelu" {
-        return Err(refuse(
-            &config_path,
-            format!("uses {}; only gelu is built in", config.hidden_act),
-        ));
+        return Err(refuse(&config_path, format!("uses {}; only gelu is built in", config.hidden_act)));
     }
     let safetensors = folder.join("model.safetensors");
-    let path = if safetensors.exists() {
-        safetensors
-    } else {
-        folder.join("pytorch_model.bin")
-    };
+    let path = if safetensors.exists() { safetensors } else { folder.join("pytorch_model.bin") };
     let foreign = read_foreign(&path)?;
-    let (tensors, _) =
-        key_map::rename(foreign, key_map::bert).map_err(|reason| refuse(&path, reason))?;
+    let (tensors, _) = key_map::rename(foreign, key_map::bert).map_err(|reason| refuse(&path, reason))?;
     if !tensors.contains_key("word.weight") {
-        return Err(refuse(
-            &path,
-            "has no word embeddings: it is not a BERT".to_owned(),
-        ));
+        return Err(refuse(&path, "has no word embeddings: it is not a BERT".to_owned()));
     }
-    let config = serde_json::to_string(&config.into_ours())
-        .map_err(|cause| refuse(&path, cause.to_string()))?;
-    Ok(TensorFile {
-        tensors,
-        metadata: BTreeMap::from([(CONFIG_KEY.to_owned(), config)]),
-    })
+    let config = serde_json::to_string(&config.into_ours()).map_err(|cause| refuse(&path, cause.to_string()))?;
+    Ok(TensorFile { tensors, metadata: BTreeMap::from([(CONFIG_KEY.to_owned(), config)]) })
 }
 
 /// The part of Hugging Face's `config.json` that says how large a BERT is.
@@ -149,55 +122,23 @@ impl ForeignBertConfig {
 
 /// Float tensors of a `.safetensors` file, or else of a PyTorch file.
 fn read_foreign(path: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "safetensors")
-    {
+    if path.extension().is_some_and(|extension| extension == "safetensors") {
         return Ok(TensorFile::read(path)?.tensors);
     }
-    // The reader's own message for a missing file does not name it.
-    std::fs::File::open(path).map_err(|source| io("read", path, source))?;
-    let reader = PytorchReader::new(path)
-        .map_err(|cause| refuse(path, format!("is not a PyTorch weight file: {cause}")))?;
-    let mut tensors = BTreeMap::new();
-    for (name, snapshot) in reader.tensors() {
-        if !snapshot.dtype.is_float() {
-            continue;
-        }
-        let values = snapshot
-            .to_data()
-            .map_err(|cause| cause.to_string())
-            .and_then(|data| {
-                data.convert::<f32>()
-                    .into_vec::<f32>()
-                    .map_err(|cause| format!("{cause:?}"))
-            })
-            .map_err(|cause| refuse(path, format!("tensor {name} cannot be read: {cause}")))?;
-        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-            return Err(refuse(
-                path,
-                format!("tensor {name} has the value {} at {at}", values[at]),
-            ));
-        }
-        tensors.insert(
-            name.clone(),
-            StoredTensor::new(snapshot.shape.to_vec(), values),
-        );
-    }
-    Ok(tensors)
+    // The reason of the reader does not name the file, and a missing one deserves its own message.
+    std::fs::metadata(path).map_err(|source| io("read", path, source))?;
+    torch_file::read(path).map_err(|reason| refuse(path, reason))
 }
 
-/// Convolutions of an EfficientNet-Lite, each with the batch norm after it folded in.
-fn fold_efficientnet_lite(
+/// Convolutions of an EfficientNet-Lite, each with the batch norm after it folded in, under our names.
+///
+/// # Errors
+/// A tensor that is missing or has another number of channels, or one that belongs to no block; the reason alone.
+pub fn fold_efficientnet_lite(
     foreign: &BTreeMap<String, StoredTensor>,
-    config: EfficientNetLiteConfig,
+    blocks: &[InvertedResidualConfig],
 ) -> Result<BTreeMap<String, StoredTensor>, String> {
-    let mut pairs = vec![(
-        "_conv_stem".to_owned(),
-        "_bn0".to_owned(),
-        "stem".to_owned(),
-    )];
-    let blocks = config.blocks();
+    let mut pairs = vec![("_conv_stem".to_owned(), "_bn0".to_owned(), "stem".to_owned())];
     for (index, block) in blocks.iter().enumerate() {
         let parts: &[_] = &[
             ("_expand_conv", "_bn0", "expand"),
@@ -216,9 +157,7 @@ fn fold_efficientnet_lite(
     let mut folded = BTreeMap::new();
     for (conv, norm, ours) in pairs {
         let mut take = |name: String| {
-            let tensor = foreign
-                .get(&name)
-                .ok_or_else(|| format!("has no tensor {name}"));
+            let tensor = foreign.get(&name).ok_or_else(|| format!("has no tensor {name}"));
             used.insert(name);
             tensor
         };
@@ -234,19 +173,11 @@ fn fold_efficientnet_lite(
         folded.insert(format!("{ours}.weight"), weight);
         folded.insert(format!("{ours}.bias"), bias);
     }
-    let classifier = |name: &str| {
-        ["_conv_head.", "_bn1.", "_fc."]
-            .iter()
-            .any(|part| name.starts_with(part))
-    };
-    match foreign
-        .keys()
-        .find(|name| !used.contains(*name) && !classifier(name))
-    {
-        Some(name) => Err(format!(
-            "has the tensor {name}, which EfficientNet-Lite{} has not",
-            config.variant
-        )),
+    let classifier = |name: &str| ["_conv_head.", "_bn1.", "_fc."].iter().any(|part| name.starts_with(part));
+    match foreign.keys().find(|name| !used.contains(*name) && !classifier(name)) {
+        Some(name) => {
+            Err(format!("has the tensor {name}, which this EfficientNet-Lite has not: it is another variant"))
+        }
         None => Ok(folded),
     }
 }
@@ -260,9 +191,7 @@ fn fold(weight: &StoredTensor, norm: [&StoredTensor; 4]) -> Option<(StoredTensor
     }
     let [gamma, beta, mean, variance] = norm.map(|tensor| &tensor.values);
     let scales: Vec<f64> = (0..channels)
-        .map(|at| {
-            f64::from(gamma[at]) / (f64::from(variance[at]) + f64::from(BATCH_NORM_EPSILON)).sqrt()
-        })
+        .map(|at| f64::from(gamma[at]) / (f64::from(variance[at]) + f64::from(BATCH_NORM_EPSILON)).sqrt())
         .collect();
     let per_channel = weight.values.len() / channels.max(1);
     let values = weight
@@ -271,28 +200,16 @@ fn fold(weight: &StoredTensor, norm: [&StoredTensor; 4]) -> Option<(StoredTensor
         .enumerate()
         .map(|(at, value)| (f64::from(*value) * scales[at / per_channel]) as f32)
         .collect();
-    let bias = (0..channels)
-        .map(|at| (f64::from(beta[at]) - f64::from(mean[at]) * scales[at]) as f32)
-        .collect();
-    Some((
-        StoredTensor::new(weight.shape.clone(), values),
-        StoredTensor::new(vec![channels], bias),
-    ))
+    let bias = (0..channels).map(|at| (f64::from(beta[at]) - f64::from(mean[at]) * scales[at]) as f32).collect();
+    Some((StoredTensor::new(weight.shape.clone(), values), StoredTensor::new(vec![channels], bias)))
 }
 
 fn refuse(path: &Path, reason: String) -> ModelError {
-    ModelError::Config {
-        path: path.to_path_buf(),
-        reason,
-    }
+    ModelError::Config { path: path.to_path_buf(), reason }
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> ModelError {
-    ModelError::Io {
-        action,
-        path: path.to_path_buf(),
-        source,
-    }
+    ModelError::Io { action, path: path.to_path_buf(), source }
 }
 
 #[cfg(test)]
@@ -305,19 +222,9 @@ mod tests {
         // Channel 0: gamma 2, beta 1, mean 3, variance 0.999 -> scale 2 / sqrt(1) = 2, bias 1 - 3 * 2 = -5.
         // Channel 1: gamma 1, beta 0, mean 0, variance 3.999 -> scale 1 / 2, bias 0.
         let weight = StoredTensor::new(vec![2, 1, 1, 1], vec![10.0, 10.0]);
-        let norm = [
-            vector(&[2.0, 1.0]),
-            vector(&[1.0, 0.0]),
-            vector(&[3.0, 0.0]),
-            vector(&[0.999, 3.999]),
-        ];
+        let norm = [vector(&[2.0, 1.0]), vector(&[1.0, 0.0]), vector(&[3.0, 0.0]), vector(&[0.999, 3.999])];
         let (weight, bias) = fold(&weight, norm.each_ref()).unwrap();
-        let close = |found: &[f32], expected: &[f32]| {
-            found
-                .iter()
-                .zip(expected)
-                .all(|(a, b)| (a - b).abs() < 1e-5)
-        };
+        let close = |found: &[f32], expected: &[f32]| found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
         assert!(close(&weight.values, &[20.0, 5.0]), "{:?}", weight.values);
         assert!(close(&bias.values, &[-5.0, 0.0]), "{:?}", bias.values);
     }

@@ -41,9 +41,7 @@ impl ModelFolder {
     /// # Errors
     /// [`ModelError::ModelFolder`] when the folder or one of its files is missing.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let folder = Self {
-            path: path.to_path_buf(),
-        };
+        let folder = Self { path: path.to_path_buf() };
         if !path.is_dir() {
             return Err(folder.refuse("is not there: name a model folder with --model".to_owned()));
         }
@@ -86,8 +84,7 @@ impl ModelFolder {
     /// # Errors
     /// [`ModelError::ModelFolder`] when it cannot be read.
     pub fn config_json(&self) -> Result<String, ModelError> {
-        String::from_utf8(self.file(CONFIG)?)
-            .map_err(|_| self.refuse(format!("{CONFIG} is not UTF-8 text")))
+        String::from_utf8(self.file(CONFIG)?).map_err(|_| self.refuse(format!("{CONFIG} is not UTF-8 text")))
     }
 
     /// All weights, checked against their hash.
@@ -132,14 +129,67 @@ impl ModelFolder {
     }
 
     fn file(&self, name: &str) -> Result<Vec<u8>, ModelError> {
-        std::fs::read(self.path.join(name))
-            .map_err(|cause| self.refuse(format!("{name} cannot be read: {cause}")))
+        std::fs::read(self.path.join(name)).map_err(|cause| self.refuse(format!("{name} cannot be read: {cause}")))
     }
 
     fn refuse(&self, reason: String) -> ModelError {
-        ModelError::ModelFolder {
-            folder: self.path.clone(),
-            reason,
-        }
+        ModelError::ModelFolder { folder: self.path.clone(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::weights::StoredTensor;
+
+    fn written(at: &Path) -> ModelFolder {
+        let tensors = TensorFile {
+            tensors: BTreeMap::from([("w".to_owned(), StoredTensor::new(vec![2], vec![0.5, 1.5]))]),
+            metadata: BTreeMap::new(),
+        };
+        let parts = ModelParts {
+            config_json: "{}",
+            tensors: &tensors,
+            precision: Precision::Compact,
+            tokenizer_json: b"words",
+            card: "# A model",
+        };
+        ModelFolder::write(at, &parts).unwrap()
+    }
+
+    #[test]
+    fn a_folder_comes_back_and_its_hash_ignores_the_card_only() {
+        let temporary = tempfile::tempdir().unwrap();
+        let at = temporary.path().join("models/small");
+        let folder = written(&at);
+        assert_eq!(folder.tensors().unwrap().tensors["w"].values, [0.5, 1.5]);
+        let hash = folder.hash().unwrap();
+        std::fs::write(at.join("MODEL_CARD.md"), "# Other words").unwrap();
+        assert_eq!(folder.hash().unwrap(), hash);
+        std::fs::write(at.join("config.json"), "{ }").unwrap();
+        assert_ne!(folder.hash().unwrap(), hash);
+        // Nothing else is left in the folder.
+        assert_eq!(std::fs::read_dir(&at).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn a_swapped_tokenizer_is_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = written(temporary.path());
+        std::fs::write(temporary.path().join("tokenizer.json"), "other words").unwrap();
+        let refused = folder.tensors().unwrap_err().to_string();
+        assert!(refused.contains("tokenizer.json is not the one"), "{refused}");
+    }
+
+    #[test]
+    fn a_folder_that_lacks_a_file_is_refused_by_the_file() {
+        let temporary = tempfile::tempdir().unwrap();
+        written(temporary.path());
+        std::fs::remove_file(temporary.path().join("model.safetensors")).unwrap();
+        let refused = ModelFolder::open(temporary.path()).unwrap_err().to_string();
+        assert!(refused.contains("model.safetensors is missing"), "{refused}");
+        assert!(ModelFolder::open(Path::new("/nowhere/at/all")).is_err());
     }
 }

@@ -43,9 +43,7 @@ pub fn bert(name: &str) -> Option<Target> {
         "attention.output.dense" => linear("output"),
         "intermediate.dense" => linear("widen"),
         "output.dense" => linear("narrow"),
-        "attention.output.LayerNorm" => {
-            Some(norm(&format!("layers.{layer}.attention_norm"), field))
-        }
+        "attention.output.LayerNorm" => Some(norm(&format!("layers.{layer}.attention_norm"), field)),
         "output.LayerNorm" => Some(norm(&format!("layers.{layer}.feed_forward_norm"), field)),
         _ => None,
     }
@@ -55,14 +53,7 @@ pub fn bert(name: &str) -> Option<Target> {
 #[must_use]
 pub fn convnext(name: &str) -> Option<Target> {
     let mut name = name;
-    for prefix in [
-        "module.",
-        "model.",
-        "state_dict.",
-        "model_ema.",
-        "encoder.",
-        "backbone.",
-    ] {
+    for prefix in ["module.", "model.", "state_dict.", "model_ema.", "encoder.", "backbone."] {
         name = name.strip_prefix(prefix).unwrap_or(name);
     }
     let parts: Vec<&str> = name.split('.').collect();
@@ -71,9 +62,7 @@ pub fn convnext(name: &str) -> Option<Target> {
         ["downsample_layers", "0", "0", field] | ["stem", "0", field] => {
             Some(keep(format!("downsample.0.conv.{field}")))
         }
-        ["downsample_layers", "0", "1", field] | ["stem", "1", field] => {
-            Some(norm("downsample.0.norm", field))
-        }
+        ["downsample_layers", "0", "1", field] | ["stem", "1", field] => Some(norm("downsample.0.norm", field)),
         ["downsample_layers", stage, "0", field] | ["stages", stage, "downsample", "0", field] => {
             Some(norm(&format!("downsample.{stage}.norm"), field))
         }
@@ -109,9 +98,7 @@ fn convnext_block(stage: &str, block: &str, rest: &[&str]) -> Option<Target> {
     let at = format!("stages.{stage}.{block}");
     match rest {
         ["gamma" | "layer_scale"] => Some((format!("{at}.scale"), Reshape::Flatten)),
-        ["dwconv" | "conv_dw", field] | ["block", "0", field] => {
-            Some(keep(format!("{at}.depthwise.{field}")))
-        }
+        ["dwconv" | "conv_dw", field] | ["block", "0", field] => Some(keep(format!("{at}.depthwise.{field}"))),
         ["norm", field] | ["block", "2", field] => Some(norm(&format!("{at}.norm"), field)),
         ["pwconv1", field] | ["mlp", "fc1", field] | ["block", "3", field] => {
             Some(linear(&format!("{at}.widen"), field))
@@ -128,11 +115,7 @@ fn keep(name: String) -> Target {
 }
 
 fn linear(name: &str, field: &str) -> Target {
-    let reshape = if field == "weight" {
-        Reshape::Transpose
-    } else {
-        Reshape::Keep
-    };
+    let reshape = if field == "weight" { Reshape::Transpose } else { Reshape::Keep };
     (format!("{name}.{field}"), reshape)
 }
 
@@ -161,9 +144,7 @@ pub fn rename(
             left_out.push(name);
             continue;
         };
-        let tensor = reshape
-            .apply(tensor)
-            .map_err(|reason| format!("tensor {name} {reason}"))?;
+        let tensor = reshape.apply(tensor).map_err(|reason| format!("tensor {name} {reason}"))?;
         if renamed.insert(target.clone(), tensor).is_some() {
             return Err(format!("tensor {name} is the second one for {target}"));
         }
@@ -203,48 +184,26 @@ mod tests {
             bert("bert.encoder.layer.3.attention.output.LayerNorm.gamma"),
             target("layers.3.attention_norm.gamma", Reshape::Keep)
         );
-        assert_eq!(
-            bert("encoder.layer.11.output.dense.weight"),
-            target("layers.11.narrow.weight", Reshape::Transpose)
-        );
+        assert_eq!(bert("encoder.layer.11.output.dense.weight"), target("layers.11.narrow.weight", Reshape::Transpose));
         assert_eq!(bert("pooler.dense.weight"), None);
         assert_eq!(bert("cls.predictions.bias"), None);
     }
 
     #[test]
     fn the_three_convnext_dialects_meet() {
-        let dialects = [
-            "module.stages.2.26.pwconv1.weight",
-            "stages.2.blocks.26.mlp.fc1.weight",
-            "features.5.26.block.3.weight",
-        ];
+        let dialects =
+            ["module.stages.2.26.pwconv1.weight", "stages.2.blocks.26.mlp.fc1.weight", "features.5.26.block.3.weight"];
         for name in dialects {
             let target = ("stages.2.26.widen.weight".to_owned(), Reshape::Transpose);
             assert_eq!(convnext(name), Some(target), "{name}");
         }
-        for name in [
-            "downsample_layers.1.0.weight",
-            "stages.1.downsample.0.weight",
-            "features.2.0.weight",
-        ] {
-            assert_eq!(
-                convnext(name),
-                Some(("downsample.1.norm.gamma".to_owned(), Reshape::Keep)),
-                "{name}"
-            );
+        for name in ["downsample_layers.1.0.weight", "stages.1.downsample.0.weight", "features.2.0.weight"] {
+            assert_eq!(convnext(name), Some(("downsample.1.norm.gamma".to_owned(), Reshape::Keep)), "{name}");
         }
-        for name in [
-            "head.weight",
-            "norm.weight",
-            "head.fc.weight",
-            "classifier.0.weight",
-        ] {
+        for name in ["head.weight", "norm.weight", "head.fc.weight", "classifier.0.weight"] {
             assert_eq!(convnext(name), None, "{name}");
         }
-        assert_eq!(
-            convnext("norm2.bias"),
-            Some(("norms.2.beta".to_owned(), Reshape::Keep))
-        );
+        assert_eq!(convnext("norm2.bias"), Some(("norms.2.beta".to_owned(), Reshape::Keep)));
     }
 
     #[test]
@@ -252,9 +211,6 @@ mod tests {
         // [[1, 2, 3], [4, 5, 6]] -> [[1, 4], [2, 5], [3, 6]]
         let tensor = StoredTensor::new(vec![2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         let turned = Reshape::Transpose.apply(tensor).unwrap();
-        assert_eq!(
-            turned,
-            StoredTensor::new(vec![3, 2], vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0])
-        );
+        assert_eq!(turned, StoredTensor::new(vec![3, 2], vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0]));
     }
 }

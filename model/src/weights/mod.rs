@@ -8,8 +8,10 @@ pub mod convert;
 pub mod folder;
 pub mod key_map;
 pub mod module_io;
+mod pickle;
 pub mod report;
 pub mod tensor_file;
+mod torch_file;
 
 pub use convert::{PretrainedSources, convert_pretrained, convert_text, convert_vision};
 pub use folder::{ModelFolder, ModelParts};

@@ -34,25 +34,12 @@ impl NameStack {
 ///
 /// Names are those of the fields from the module down, joined by dots. Nothing is skipped in silence: check
 /// [`LoadReport::is_complete`]. Whether a parameter is trained stays as it was.
-pub fn load_into<B: Backend, M: Module<B>>(
-    module: M,
-    tensors: &BTreeMap<String, StoredTensor>,
-) -> (M, LoadReport) {
-    let mut loader = Loader {
-        tensors,
-        names: NameStack::default(),
-        seen: BTreeSet::new(),
-        report: LoadReport::default(),
-    };
+pub fn load_into<B: Backend, M: Module<B>>(module: M, tensors: &BTreeMap<String, StoredTensor>) -> (M, LoadReport) {
+    let mut loader =
+        Loader { tensors, names: NameStack::default(), seen: BTreeSet::new(), report: LoadReport::default() };
     let module = module.map(&mut loader);
-    let Loader {
-        seen, mut report, ..
-    } = loader;
-    report.unused = tensors
-        .keys()
-        .filter(|name| !seen.contains(*name))
-        .cloned()
-        .collect();
+    let Loader { seen, mut report, .. } = loader;
+    report.unused = tensors.keys().filter(|name| !seen.contains(*name)).cloned().collect();
     (module, report)
 }
 
@@ -60,14 +47,8 @@ pub fn load_into<B: Backend, M: Module<B>>(
 ///
 /// # Errors
 /// [`ModelError::Device`] when a parameter cannot be read from the device.
-pub fn tensors_of<B: Backend, M: Module<B>>(
-    module: &M,
-) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
-    let mut collector = Collector {
-        names: NameStack::default(),
-        tensors: BTreeMap::new(),
-        failure: None,
-    };
+pub fn tensors_of<B: Backend, M: Module<B>>(module: &M) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
+    let mut collector = Collector { names: NameStack::default(), tensors: BTreeMap::new(), failure: None };
     module.visit(&mut collector);
     match collector.failure {
         Some(reason) => Err(ModelError::Device(reason)),
@@ -100,11 +81,7 @@ impl<B: Backend> ModuleMapper<B> for Loader<'_> {
         self.seen.insert(name.clone());
         let expected = param.lazy_shape().to_vec();
         if tensor.shape != expected {
-            self.report.misshapen.push(Misshapen {
-                name,
-                expected,
-                found: tensor.shape.clone(),
-            });
+            self.report.misshapen.push(Misshapen { name, expected, found: tensor.shape.clone() });
             return param;
         }
         self.report.applied.push(name);
@@ -140,5 +117,41 @@ impl<B: Backend> ModuleVisitor<B> for Collector {
             }
             Err(cause) => self.failure = Some(format!("cannot read parameter {name}: {cause:?}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_flex::{Flex, FlexDevice};
+
+    use super::*;
+    use crate::vision::{EfficientNetLiteConfig, VisionConfig, VisionTower};
+
+    fn tower() -> VisionTower<Flex> {
+        VisionConfig::EfficientnetLite(EfficientNetLiteConfig { variant: 0 }).init(&FlexDevice)
+    }
+
+    #[test]
+    fn weights_go_out_and_come_back_under_the_names_of_the_fields() {
+        let tensors = tensors_of(&tower()).unwrap();
+        assert_eq!(tensors["stem.weight"].shape, [32, 3, 3, 3]);
+        assert_eq!(tensors["blocks.15.project.bias"].shape, [320]);
+        let (other, report) = load_into(tower(), &tensors);
+        assert!(report.is_complete(), "{report}");
+        assert_eq!(tensors_of(&other).unwrap(), tensors);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_and_not_applied() {
+        let mut tensors = tensors_of(&tower()).unwrap();
+        let stem = tensors.remove("stem.bias").unwrap();
+        tensors.insert("stem.bais".to_owned(), stem);
+        tensors.insert("stem.weight".to_owned(), StoredTensor::new(vec![1], vec![9.0]));
+        let (kept, report) = load_into(tower(), &tensors);
+        assert_eq!(report.missing, ["stem.bias"]);
+        assert_eq!(report.unused, ["stem.bais"]);
+        assert_eq!(report.misshapen.len(), 1);
+        assert_eq!(report.misshapen[0].expected, [32, 3, 3, 3]);
+        assert_eq!(tensors_of(&kept).unwrap()["stem.weight"].shape, [32, 3, 3, 3]);
     }
 }

@@ -44,12 +44,7 @@ impl fmt::Display for LoadReport {
             let listed: Vec<String> = self
                 .misshapen
                 .iter()
-                .map(|tensor| {
-                    format!(
-                        "{} is {:?} and should be {:?}",
-                        tensor.name, tensor.found, tensor.expected
-                    )
-                })
+                .map(|tensor| format!("{} is {:?} and should be {:?}", tensor.name, tensor.found, tensor.expected))
                 .collect();
             write!(f, "; of another shape: {}", shorten(&listed))?;
         }
@@ -80,11 +75,7 @@ mod tests {
         let report = LoadReport {
             applied: vec!["a".into()],
             missing: (0..7).map(|index| format!("m{index}")).collect(),
-            misshapen: vec![Misshapen {
-                name: "w".into(),
-                expected: vec![2, 3],
-                found: vec![3, 2],
-            }],
+            misshapen: vec![Misshapen { name: "w".into(), expected: vec![2, 3], found: vec![3, 2] }],
             ..LoadReport::default()
         };
         assert_eq!(

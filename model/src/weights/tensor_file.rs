@@ -57,11 +57,7 @@ impl StoredTensor {
     /// A shape that does not hold as many values.
     #[must_use]
     pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Self {
-        assert_eq!(
-            shape.iter().product::<usize>(),
-            values.len(),
-            "shape {shape:?} does not fit"
-        );
+        assert_eq!(shape.iter().product::<usize>(), values.len(), "shape {shape:?} does not fit");
         Self { shape, values }
     }
 }
@@ -78,10 +74,7 @@ impl TensorFile {
             path: path.to_path_buf(),
             source,
         })?;
-        Self::from_bytes(&bytes).map_err(|reason| ModelError::Config {
-            path: path.to_path_buf(),
-            reason,
-        })
+        Self::from_bytes(&bytes).map_err(|reason| ModelError::Config { path: path.to_path_buf(), reason })
     }
 
     /// The same from the file's content; the error is the reason alone.
@@ -91,21 +84,13 @@ impl TensorFile {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|cause| damage(&cause))?;
         let file = SafeTensors::deserialize(bytes).map_err(|cause| damage(&cause))?;
-        let mut metadata: BTreeMap<String, String> = header
-            .metadata()
-            .clone()
-            .unwrap_or_default()
-            .into_iter()
-            .collect();
+        let mut metadata: BTreeMap<String, String> =
+            header.metadata().clone().unwrap_or_default().into_iter().collect();
         let views: BTreeMap<String, TensorView<'_>> = file.tensors().into_iter().collect();
         if let Some(expected) = metadata.remove(HASH_KEY) {
-            let parts = views
-                .iter()
-                .map(|(name, view)| (name.as_str(), view.shape(), view.data()));
+            let parts = views.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data()));
             if hash(parts) != expected {
-                return Err(
-                    "its tensors are not those that were written: fetch it again".to_owned(),
-                );
+                return Err("its tensors are not those that were written: fetch it again".to_owned());
             }
         }
         let mut tensors = BTreeMap::new();
@@ -122,15 +107,9 @@ impl TensorFile {
                 continue;
             };
             if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-                return Err(format!(
-                    "tensor {name} has the value {} at {at}",
-                    values[at]
-                ));
+                return Err(format!("tensor {name} has the value {} at {at}", values[at]));
             }
-            tensors.insert(
-                name.clone(),
-                StoredTensor::new(view.shape().to_vec(), values),
-            );
+            tensors.insert(name.clone(), StoredTensor::new(view.shape().to_vec(), values));
         }
         Ok(Self { tensors, metadata })
     }
@@ -141,12 +120,8 @@ impl TensorFile {
     /// [`ModelError::Config`] for a value that is not finite or too large for the precision; [`ModelError::Io`] when
     /// the file cannot be written.
     pub fn write(&self, path: &Path, precision: Precision) -> Result<(), ModelError> {
-        let bytes = self
-            .to_bytes(precision)
-            .map_err(|reason| ModelError::Config {
-                path: path.to_path_buf(),
-                reason,
-            })?;
+        let bytes =
+            self.to_bytes(precision).map_err(|reason| ModelError::Config { path: path.to_path_buf(), reason })?;
         write_file(path, &bytes)
     }
 
@@ -159,17 +134,12 @@ impl TensorFile {
         for (name, tensor) in &self.tensors {
             encode(name, tensor, precision, &mut encoded)?;
         }
-        let parts = encoded
-            .iter()
-            .map(|(name, part)| (name.as_str(), part.shape.as_slice(), part.bytes.as_slice()));
+        let parts = encoded.iter().map(|(name, part)| (name.as_str(), part.shape.as_slice(), part.bytes.as_slice()));
         let mut metadata: HashMap<String, String> = self.metadata.clone().into_iter().collect();
         metadata.insert(HASH_KEY.to_owned(), hash(parts));
         let views = encoded
             .iter()
-            .map(|(name, part)| {
-                TensorView::new(part.dtype, part.shape.clone(), &part.bytes)
-                    .map(|view| (name, view))
-            })
+            .map(|(name, part)| TensorView::new(part.dtype, part.shape.clone(), &part.bytes).map(|view| (name, view)))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|cause| cause.to_string())?;
         safetensors::serialize(views, Some(metadata)).map_err(|cause| cause.to_string())
@@ -180,31 +150,19 @@ impl TensorFile {
     pub fn under(&self, prefix: &str) -> BTreeMap<String, StoredTensor> {
         self.tensors
             .iter()
-            .filter_map(|(name, tensor)| {
-                Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone()))
-            })
+            .filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone())))
             .collect()
     }
 
     /// Adds tensors under a prefix.
     pub fn insert_under(&mut self, prefix: &str, tensors: BTreeMap<String, StoredTensor>) {
-        self.tensors.extend(
-            tensors
-                .into_iter()
-                .map(|(name, tensor)| (format!("{prefix}{name}"), tensor)),
-        );
+        self.tensors.extend(tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
     }
 }
 
 /// Writes a file under a temporary name, syncs and renames it.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    let io = |action| {
-        move |source| ModelError::Io {
-            action,
-            path: path.to_path_buf(),
-            source,
-        }
-    };
+    let io = |action| move |source| ModelError::Io { action, path: path.to_path_buf(), source };
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);
@@ -232,9 +190,7 @@ fn damage(cause: &SafeTensorError) -> String {
     match cause {
         SafeTensorError::HeaderTooSmall
         | SafeTensorError::InvalidHeaderLength
-        | SafeTensorError::MetadataIncompleteBuffer => {
-            "is cut short or has bytes too many: fetch it again".to_owned()
-        }
+        | SafeTensorError::MetadataIncompleteBuffer => "is cut short or has bytes too many: fetch it again".to_owned(),
         other => format!("is not a safetensors file: {other}"),
     }
 }
@@ -248,15 +204,9 @@ fn decode(
     let bytes = view.data();
     let values = match view.dtype() {
         Dtype::F32 => chunks(bytes).map(f32::from_le_bytes).collect(),
-        Dtype::F16 => chunks(bytes)
-            .map(|raw| f16::from_le_bytes(raw).to_f32())
-            .collect(),
-        Dtype::BF16 => chunks(bytes)
-            .map(|raw| bf16::from_le_bytes(raw).to_f32())
-            .collect(),
-        Dtype::F64 => chunks(bytes)
-            .map(|raw| f64::from_le_bytes(raw) as f32)
-            .collect(),
+        Dtype::F16 => chunks(bytes).map(|raw| f16::from_le_bytes(raw).to_f32()).collect(),
+        Dtype::BF16 => chunks(bytes).map(|raw| bf16::from_le_bytes(raw).to_f32()).collect(),
+        Dtype::F64 => chunks(bytes).map(|raw| f64::from_le_bytes(raw) as f32).collect(),
         Dtype::I8 => {
             let scale_name = format!("{name}{SCALE_SUFFIX}");
             let scales = views
@@ -265,17 +215,12 @@ fn decode(
                 .ok_or_else(|| format!("tensor {name} is int8 and {scale_name} is missing"))?;
             let rows = view.shape().first().copied().unwrap_or_default();
             if scales.shape() != [rows] || rows == 0 {
-                return Err(format!(
-                    "tensor {scale_name} does not have one value per row of {name}"
-                ));
+                return Err(format!("tensor {scale_name} does not have one value per row of {name}"));
             }
             chunks(scales.data())
                 .map(f32::from_le_bytes)
                 .zip(bytes.chunks_exact((bytes.len() / rows).max(1)))
-                .flat_map(|(scale, row)| {
-                    row.iter()
-                        .map(move |raw| f32::from(raw.cast_signed()) * scale)
-                })
+                .flat_map(|(scale, row)| row.iter().map(move |raw| f32::from(raw.cast_signed()) * scale))
                 .collect()
         }
         _ => return Ok(None),
@@ -295,63 +240,30 @@ fn encode(
     encoded: &mut BTreeMap<String, Encoded>,
 ) -> Result<(), String> {
     if let Some(at) = tensor.values.iter().position(|value| !value.is_finite()) {
-        return Err(format!(
-            "tensor {name} has the value {} at {at}",
-            tensor.values[at]
-        ));
+        return Err(format!("tensor {name} has the value {} at {at}", tensor.values[at]));
     }
     let shape = tensor.shape.clone();
     let (dtype, bytes) = match precision {
-        Precision::Exact => (
-            Dtype::F32,
-            tensor
-                .values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect(),
-        ),
+        Precision::Exact => (Dtype::F32, tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()),
         Precision::Compact if name.ends_with("word.weight") && shape.len() == 2 => {
             let (scales, bytes) = to_int8(&tensor.values, shape[1]);
             let scale = Encoded {
                 dtype: Dtype::F32,
                 shape: vec![scales.len()],
-                bytes: scales
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes())
-                    .collect(),
+                bytes: scales.iter().flat_map(|value| value.to_le_bytes()).collect(),
             };
             encoded.insert(format!("{name}{SCALE_SUFFIX}"), scale);
             (Dtype::I8, bytes)
         }
         Precision::Compact => {
-            let halves: Vec<f16> = tensor
-                .values
-                .iter()
-                .map(|value| f16::from_f32(*value))
-                .collect();
+            let halves: Vec<f16> = tensor.values.iter().map(|value| f16::from_f32(*value)).collect();
             if let Some(at) = halves.iter().position(|value| !value.is_finite()) {
-                return Err(format!(
-                    "tensor {name} has {} at {at}, too large for f16",
-                    tensor.values[at]
-                ));
+                return Err(format!("tensor {name} has {} at {at}, too large for f16", tensor.values[at]));
             }
-            (
-                Dtype::F16,
-                halves
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes())
-                    .collect(),
-            )
+            (Dtype::F16, halves.iter().flat_map(|value| value.to_le_bytes()).collect())
         }
     };
-    encoded.insert(
-        name.to_owned(),
-        Encoded {
-            dtype,
-            shape,
-            bytes,
-        },
-    );
+    encoded.insert(name.to_owned(), Encoded { dtype, shape, bytes });
     Ok(())
 }
 
@@ -360,19 +272,81 @@ fn to_int8(values: &[f32], columns: usize) -> (Vec<f32>, Vec<u8>) {
     let mut scales = Vec::new();
     let mut bytes = Vec::with_capacity(values.len());
     for row in values.chunks_exact(columns.max(1)) {
-        let largest = row
-            .iter()
-            .fold(0.0_f32, |largest, value| largest.max(value.abs()));
-        let scale = if largest > 0.0 {
-            largest / INT8_MAX
-        } else {
-            1.0
-        };
+        let largest = row.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        let scale = if largest > 0.0 { largest / INT8_MAX } else { 1.0 };
         scales.push(scale);
-        bytes.extend(
-            row.iter()
-                .map(|value| ((value / scale).round() as i8).cast_unsigned()),
-        );
+        bytes.extend(row.iter().map(|value| ((value / scale).round() as i8).cast_unsigned()));
     }
     (scales, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> TensorFile {
+        let tensors = BTreeMap::from([
+            ("a.weight".to_owned(), StoredTensor::new(vec![2, 2], vec![1.0, -0.5, 0.25, 3.0])),
+            ("text.word.weight".to_owned(), StoredTensor::new(vec![2, 2], vec![127.0, -63.4, 0.0, 0.0])),
+        ]);
+        TensorFile { tensors, metadata: BTreeMap::from([("note".to_owned(), "kept".to_owned())]) }
+    }
+
+    #[test]
+    fn exact_files_come_back_as_they_were() {
+        let bytes = sample().to_bytes(Precision::Exact).unwrap();
+        assert_eq!(TensorFile::from_bytes(&bytes).unwrap(), sample());
+    }
+
+    #[test]
+    fn compact_word_embeddings_are_whole_steps_of_their_row() {
+        let bytes = sample().to_bytes(Precision::Compact).unwrap();
+        let file = TensorFile::from_bytes(&bytes).unwrap();
+        // Row 0: the largest is 127, so the step is 1 and -63.4 becomes -63. Row 1 is all zero.
+        assert_eq!(file.tensors["text.word.weight"].values, [127.0, -63.0, 0.0, 0.0]);
+        // Halves, quarters and small whole numbers are exact in f16.
+        assert_eq!(file.tensors["a.weight"], sample().tensors["a.weight"]);
+        assert_eq!(file.tensors.len(), 2, "the scales are no tensors of their own");
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_refused() {
+        let bytes = sample().to_bytes(Precision::Compact).unwrap();
+        for length in 0..bytes.len() {
+            assert!(TensorFile::from_bytes(&bytes[..length]).is_err(), "{length} bytes were taken for all");
+        }
+        let cut = TensorFile::from_bytes(&bytes[..bytes.len() - 1]).unwrap_err();
+        assert!(cut.contains("cut short"), "{cut}");
+    }
+
+    #[test]
+    fn a_flipped_bit_in_a_tensor_is_found() {
+        let bytes = sample().to_bytes(Precision::Exact).unwrap();
+        let data = bytes.len() - 32;
+        for at in data..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            assert!(TensorFile::from_bytes(&flipped).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_refused_both_ways() {
+        let mut file = sample();
+        file.tensors.get_mut("a.weight").unwrap().values[1] = f32::NAN;
+        assert!(file.to_bytes(Precision::Exact).unwrap_err().contains("a.weight has the value NaN at 1"));
+        // Written by another program, which does not look.
+        let raw: Vec<u8> = [1.0_f32, f32::INFINITY].iter().flat_map(|value| value.to_le_bytes()).collect();
+        let view = TensorView::new(Dtype::F32, vec![2], &raw).unwrap();
+        let bytes = safetensors::serialize([("w", view)], None).unwrap();
+        assert!(TensorFile::from_bytes(&bytes).unwrap_err().contains("w has the value inf at 1"));
+    }
+
+    #[test]
+    fn a_value_too_large_for_f16_is_refused_and_not_made_infinite() {
+        let mut file = sample();
+        file.tensors.get_mut("a.weight").unwrap().values[0] = 70_000.0;
+        assert!(file.to_bytes(Precision::Compact).unwrap_err().contains("too large for f16"));
+        assert!(file.to_bytes(Precision::Exact).is_ok());
+    }
 }
