@@ -115,16 +115,16 @@ pub(crate) fn open_raster(name: &OsStr) -> Result<Dataset, GdalFailure> {
     let flags = GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
     tolerant(|| match name.to_str() {
         Some(name) => Dataset::open_ex(name, DatasetOptions { open_flags: flags, ..Default::default() }),
-        None => open_bytes(name, flags),
+        None => open_bytes(name, flags.bits()),
     })
 }
 
 #[expect(unsafe_code, reason = "the safe layer replaces bytes that are not UTF-8, and so opens another name")]
-fn open_bytes(name: &OsStr, flags: GdalOpenFlags) -> Result<Dataset, GdalError> {
+fn open_bytes(name: &OsStr, flags: u32) -> Result<Dataset, GdalError> {
     let name = CString::new(name.as_encoded_bytes())?;
     let null = std::ptr::null();
     // SAFETY: the name outlives the call and ends in NUL; null lists mean "all drivers", "no options", "no siblings".
-    let handle = unsafe { gdal_sys::GDALOpenEx(name.as_ptr(), flags.bits(), null, null, null) };
+    let handle = unsafe { gdal_sys::GDALOpenEx(name.as_ptr(), flags, null, null, null) };
     if handle.is_null() {
         return Err(GdalError::NullPointer { method_name: "GDALOpenEx", msg: String::new() });
     }

@@ -24,6 +24,9 @@ use crate::write_guard::{PendingOutput, TempOutput};
 const STEP_PX: f64 = 1e-3;
 /// An edge on the ground is kept straight in degrees over at most so many pixels.
 const STRAIGHT_PX: f64 = 64.0;
+/// What a scene without a CRS is drawn in. A missing or null member would be read as longitude and latitude.
+const NO_CRS: &str = "ENGCRS[\"grid of a scene without CRS\",EDATUM[\"unknown\"],CS[Cartesian,2],AXIS[\"x\",east],\
+                      AXIS[\"y\",north],LENGTHUNIT[\"unknown\",1]]";
 /// Degrees for a metre, at most.
 const DEGREES_PER_M: f64 = 1.0 / 111_000.0;
 
@@ -206,14 +209,15 @@ fn head(info: &SceneInfo, options: &VectorOptions) -> Vec<u8> {
             head += &format!("\"source_crs\":{},", json!({ "authority": authority, "wkt2": crs.wkt2() }));
         }
         Some(crs) if crs.is_wgs84() => {}
-        Some(crs) => {
-            head += &format!("\"crs\":{},", json!({ "type": "name", "properties": { "name": crs_name(crs) } }))
-        }
-        // Says "unknown", where a missing member would say longitude and latitude.
-        None => head += "\"crs\":null,",
+        Some(crs) => head += &crs_member(&crs_name(crs)),
+        None => head += &crs_member(NO_CRS),
     }
     head += "\"features\":[";
     head.into_bytes()
+}
+
+fn crs_member(name: &str) -> String {
+    format!("\"crs\":{},", json!({ "type": "name", "properties": { "name": name } }))
 }
 
 /// The name GDAL and QGIS read back as the same CRS: the URN of its code, or else its whole definition.

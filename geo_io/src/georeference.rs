@@ -3,7 +3,6 @@
 use gdal::{Dataset, Metadata};
 
 use crate::crs::{CrsKind, SceneCrs};
-use crate::error::GdalFailure;
 use crate::gdal_env::tolerant;
 use crate::grid::PixelSize;
 use crate::scene::SceneOptions;
@@ -34,7 +33,10 @@ pub(crate) fn locate(
     // Absence is the only failure there is.
     let grid = tolerant(|| dataset.geo_transform()).ok().filter(|grid| grid.iter().all(|value| value.is_finite()));
     let own_crs = tolerant(|| dataset.spatial_ref()).ok();
-    let own_crs = own_crs.map(|crs| SceneCrs::from_spatial_ref(&crs)).transpose().map_err(unreadable_crs)?;
+    let own_crs = own_crs
+        .map(|crs| SceneCrs::from_spatial_ref(&crs))
+        .transpose()
+        .map_err(|failure| Lost::Scene(format!("its CRS cannot be understood: {failure}")))?;
     let is_placed = grid.is_some_and(|grid| grid != Affine::IDENTITY.0);
     let has_points = !dataset.gcps().is_empty();
     let has_rpc = dataset.metadata_domain("RPC").is_some_and(|items| !items.is_empty());
@@ -94,10 +96,6 @@ fn assumed(options: &SceneOptions, notes: &mut Vec<String>) -> Result<Option<Sce
         .map_err(|failure| Lost::Option(format!("--assume-crs {text:?} is not a CRS that gdal knows: {failure}")))?;
     notes.push(format!("CRS assumed: {}", crs.name()));
     Ok(Some(crs))
-}
-
-fn unreadable_crs(failure: GdalFailure) -> Lost {
-    Lost::Scene(format!("its CRS cannot be understood: {failure}"))
 }
 
 /// True when a grid in degrees reaches places that are not on Earth, give or take one pixel.

@@ -46,7 +46,9 @@ impl LonLat {
             }
         }
         guarded(|| self.transform.0.transform_coords(&mut x, &mut y, &mut []))?;
-        if let Some(index) = (0..x.len()).find(|index| !x[*index].is_finite() || !(y[*index].abs() <= 90.0)) {
+        if let Some(index) =
+            (0..x.len()).find(|index| !x[*index].is_finite() || y[*index].is_nan() || y[*index].abs() > 90.0)
+        {
             return Err(GdalFailure::new(&format!("a corner lies off the globe, near {} {}", x[index], y[index])));
         }
         Ok(unrolled(&x, &y, near))

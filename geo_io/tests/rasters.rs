@@ -1,5 +1,7 @@
 //! Rasters written by this crate, read back by GDAL through the crate itself and by hand.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

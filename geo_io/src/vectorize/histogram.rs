@@ -19,7 +19,7 @@ impl Histogram {
         if let Self::Few(levels) = self
             && levels.len() + values.len() > FEW
         {
-            self.to_table();
+            self.table();
         }
         match self {
             Self::Few(levels) => levels.extend(values.iter().map(|value| level(*value))),
@@ -33,7 +33,7 @@ impl Histogram {
                 if let Self::Few(levels) = self
                     && levels.len() + more.len() > FEW
                 {
-                    self.to_table();
+                    self.table();
                 }
                 match self {
                     Self::Few(levels) => levels.extend(more),
@@ -41,7 +41,7 @@ impl Histogram {
                 }
             }
             Self::Table(more) => {
-                let counts = self.to_table();
+                let counts = self.table();
                 counts.iter_mut().zip(more.iter()).for_each(|(count, more)| *count += more);
             }
         }
@@ -66,7 +66,7 @@ impl Histogram {
         1.0
     }
 
-    fn to_table(&mut self) -> &mut [u64; 256] {
+    fn table(&mut self) -> &mut [u64; 256] {
         if let Self::Few(levels) = self {
             let mut counts = Box::new([0_u64; 256]);
             levels.iter().for_each(|level| counts[usize::from(*level)] += 1);
