@@ -2,14 +2,25 @@
 //!
 //! This crate knows tensors, weights and words. It knows no coordinates and no GDAL.
 
+pub mod config;
+pub mod crobim_u;
 pub mod dataset;
+pub mod decoder;
+pub mod device;
 pub mod error;
 pub mod evaluation;
+pub mod ops;
+pub mod segmenter;
+mod store;
 pub mod synthetic;
 pub mod text;
 pub mod tile;
+pub mod training;
+pub mod uncertainty;
 pub mod vision;
 pub mod weights;
 
+pub use device::DeviceChoice;
 pub use error::{ModelError, ModelErrorKind};
+pub use segmenter::{ModelInfo, Segmenter, SegmenterOptions, open_segmenter};
 pub use tile::{TileImage, TilePrediction, TilePredictor};

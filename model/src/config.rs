@@ -1,0 +1,161 @@
+//! `config.json` of a model folder: every size of the model, and how its outputs are calibrated.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ModelError;
+use crate::evaluation::calibration::Calibration;
+use crate::text::BertConfig;
+use crate::vision::{ConvNextConfig, EfficientNetLiteConfig, VisionConfig};
+
+/// Everything that decides the shape of a CroBIM-U and the reading of its outputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// A name for people.
+    pub name: String,
+    /// Side in pixels of the tiles it was trained on.
+    pub tile_px: usize,
+    /// Smallest and largest pixel size in metres that it was trained on.
+    pub pixel_size_m: [f64; 2],
+    /// WordPiece tokens kept of a phrase, `[CLS]` and `[SEP]` included.
+    pub max_tokens: usize,
+    /// The vision tower.
+    pub vision: VisionConfig,
+    /// The text tower.
+    pub text: BertConfig,
+    /// The cross-modal decoder.
+    pub decoder: DecoderConfig,
+    /// How logits become probabilities, fitted on validation data.
+    #[serde(default)]
+    pub calibration: Calibration,
+}
+
+/// Sizes of the cross-modal decoder and switches of the paper's modules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecoderConfig {
+    /// Channels C of every token.
+    pub width: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Sampling points of each head on each level.
+    pub points: usize,
+    /// Hidden channels of the feed-forward networks.
+    pub hidden: usize,
+    /// Deformable layers that mix the levels before the text comes in, once per image.
+    pub image_layers: usize,
+    /// Interaction layers (eq. 1), once per phrase.
+    pub layers: usize,
+    /// Channels at stride 4.
+    pub fine_width: usize,
+    /// Learned tokens that travel with the text; their mean asks for the background.
+    pub visual_prompts: usize,
+    /// Whether the scorer's map gates the fusion (UGF, eq. 9-12).
+    pub gated_fusion: bool,
+    /// Dropout of the fused update.
+    pub fusion_dropout: f64,
+    /// Channels of the refinement head (UDLR, eq. 13-16); 0 leaves refinement out.
+    pub refinement_hidden: usize,
+    /// Whether refinement runs at the tile's own resolution.
+    pub refinement_full_resolution: bool,
+    /// Whether a classifier says if there is a target at all.
+    pub presence: bool,
+}
+
+impl ModelConfig {
+    /// The paper's model: ConvNeXt-B, BERT-base, C = 256, six layers, 480 px, 20 tokens.
+    #[must_use]
+    pub fn base() -> Self {
+        Self {
+            name: "base".into(),
+            tile_px: 480,
+            pixel_size_m: [0.1, 30.0],
+            max_tokens: 20,
+            vision: VisionConfig::Convnext(ConvNextConfig::base()),
+            text: BertConfig::base(),
+            decoder: DecoderConfig {
+                width: 256,
+                heads: 8,
+                points: 4,
+                hidden: 1024,
+                image_layers: 0,
+                layers: 6,
+                fine_width: 256,
+                visual_prompts: 5,
+                gated_fusion: true,
+                fusion_dropout: 0.1,
+                refinement_hidden: 64,
+                refinement_full_resolution: false,
+                presence: false,
+            },
+            calibration: Calibration::default(),
+        }
+    }
+
+    /// The model that ships: EfficientNet-Lite0, a six-layer BERT, C = 128, two interaction layers.
+    #[must_use]
+    pub fn small() -> Self {
+        Self {
+            name: "small".into(),
+            tile_px: 320,
+            pixel_size_m: [0.2, 0.6],
+            max_tokens: 20,
+            vision: VisionConfig::EfficientnetLite(EfficientNetLiteConfig { variant: 0 }),
+            text: BertConfig::mini(),
+            decoder: DecoderConfig {
+                width: 128,
+                heads: 8,
+                points: 4,
+                hidden: 256,
+                image_layers: 1,
+                layers: 2,
+                fine_width: 64,
+                visual_prompts: 5,
+                gated_fusion: true,
+                fusion_dropout: 0.0,
+                refinement_hidden: 32,
+                refinement_full_resolution: false,
+                presence: true,
+            },
+            calibration: Calibration::default(),
+        }
+    }
+
+    /// The configuration in `file`, checked.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is not such a configuration, or describes no possible model.
+    pub fn read(file: &Path) -> Result<Self, ModelError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| ModelError::Io { action: "read", path: file.to_owned(), source })?;
+        Self::parse(&text).map_err(|reason| ModelError::Config { path: file.to_owned(), reason })
+    }
+
+    /// The configuration in `text`, checked; the error is the reason alone.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What makes this configuration impossible, if anything.
+    fn check(&self) -> Result<(), String> {
+        let decoder = &self.decoder;
+        if self.tile_px == 0 || !self.tile_px.is_multiple_of(32) {
+            return Err(format!("tile_px {} is not a multiple of 32", self.tile_px));
+        }
+        if decoder.heads == 0 || !decoder.width.is_multiple_of(decoder.heads) {
+            return Err(format!("width {} is not divisible by {} heads", decoder.width, decoder.heads));
+        }
+        if decoder.width == 0 || !decoder.width.is_multiple_of(4) || !decoder.fine_width.is_multiple_of(4) {
+            return Err("decoder widths must be multiples of 4".into());
+        }
+        if self.max_tokens < 3 || decoder.points == 0 || decoder.visual_prompts == 0 {
+            return Err("max_tokens, points and visual_prompts are too small".into());
+        }
+        self.vision.check()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! How gradients flow through the operations of [`ModelBackend`].
+
+use burn::backend::Autodiff;
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::tensor::ops::FloatTensor;
+
+use super::backend::{ModelBackend, SamplingGeometry};
+
+#[derive(Debug)]
+struct DeformableSampling;
+
+impl<B: ModelBackend> Backward<B, 3> for DeformableSampling {
+    type State = ([FloatTensor<B>; 3], SamplingGeometry);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let slope = grads.consume::<B>(&ops.node);
+        let ([value, offsets, weights], geometry) = ops.state;
+        let gradients = B::deformable_sampling_backward(value, offsets, weights, slope, &geometry);
+        register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+    }
+}
+
+#[derive(Debug)]
+struct Attention;
+
+impl<B: ModelBackend> Backward<B, 3> for Attention {
+    type State = ([FloatTensor<B>; 3], FloatTensor<B>, usize);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let slope = grads.consume::<B>(&ops.node);
+        let (inputs, bias, heads) = ops.state;
+        let gradients = B::token_attention_backward(inputs, bias, slope, heads);
+        register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+    }
+}
+
+#[derive(Debug)]
+struct TokenNorm;
+
+impl<B: ModelBackend> Backward<B, 3> for TokenNorm {
+    type State = (FloatTensor<B>, FloatTensor<B>, f64);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let slope = grads.consume::<B>(&ops.node);
+        let (tokens, gamma, epsilon) = ops.state;
+        let gradients = B::token_norm_backward(tokens, gamma, slope, epsilon);
+        register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+    }
+}
+
+#[derive(Debug)]
+struct StackTranspose;
+
+impl<B: ModelBackend> Backward<B, 1> for StackTranspose {
+    type State = ();
+
+    fn backward(self, ops: Ops<(), 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        unary::<B, _>(ops.parents, ops.node, grads, B::stack_transpose);
+    }
+}
+
+/// Hands each parent that wants one its gradient.
+fn register<B: ModelBackend>(parents: [Option<NodeId>; 3], gradients: [FloatTensor<B>; 3], grads: &mut Gradients) {
+    for (parent, gradient) in parents.into_iter().zip(gradients) {
+        if let Some(id) = parent {
+            grads.register::<B>(id, gradient);
+        }
+    }
+}
+
+impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
+    fn deformable_sampling(
+        value: FloatTensor<Self>,
+        offsets: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        geometry: &SamplingGeometry,
+    ) -> FloatTensor<Self> {
+        let nodes = [value.node.clone(), offsets.node.clone(), weights.node.clone()];
+        let inputs = [value.primitive, offsets.primitive, weights.primitive];
+        let [value, offsets, weights] = inputs.clone();
+        let output = B::deformable_sampling(value, offsets, weights, geometry);
+        match DeformableSampling.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((inputs, geometry.clone()), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn token_attention(
+        query: FloatTensor<Self>,
+        key: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        heads: usize,
+    ) -> FloatTensor<Self> {
+        let nodes = [query.node.clone(), key.node.clone(), value.node.clone()];
+        let inputs = [query.primitive, key.primitive, value.primitive];
+        let [query, key, value] = inputs.clone();
+        let output = B::token_attention(query, key, value, bias.primitive.clone(), heads);
+        match Attention.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((inputs, bias.primitive, heads), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn stack_transpose(stack: FloatTensor<Self>) -> FloatTensor<Self> {
+        let output = B::stack_transpose(stack.primitive);
+        StackTranspose.prepare::<C>([stack.node]).compute_bound().stateless(output)
+    }
+
+    fn token_norm(
+        tokens: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self> {
+        let nodes = [tokens.node.clone(), gamma.node.clone(), beta.node.clone()];
+        let output = B::token_norm(tokens.primitive.clone(), gamma.primitive.clone(), beta.primitive, epsilon);
+        match TokenNorm.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((tokens.primitive, gamma.primitive, epsilon), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+}

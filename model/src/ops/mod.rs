@@ -1,0 +1,26 @@
+//! Tensor operations that Burn lacks, or does slowly: attention, deformable sampling, matrix resizes, flat linears.
+
+pub mod attention;
+#[cfg(feature = "cpu")]
+mod attention_cpu;
+mod autodiff;
+mod backend;
+#[cfg(feature = "cpu")]
+mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
+pub mod deformable;
+#[cfg(feature = "cpu")]
+mod deformable_cpu;
+#[cfg(feature = "cpu")]
+mod flat;
+pub mod layer_norm;
+#[cfg(feature = "cpu")]
+mod layer_norm_cpu;
+pub mod linear;
+pub mod resize;
+pub mod transpose;
+#[cfg(feature = "cpu")]
+mod transpose_cpu;
+
+pub use backend::{ModelBackend, SamplingGeometry};

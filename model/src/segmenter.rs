@@ -1,0 +1,247 @@
+//! A model folder as a predictor of tiles: the face that inference shows to the outside.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Bool, Tensor, TensorData};
+
+use crate::config::ModelConfig;
+use crate::crobim_u::{CrobimU, Decoded, ImageEncoding};
+use crate::device::{DeviceChoice, ResolvedDevice};
+use crate::error::ModelError;
+use crate::evaluation::calibration::{Calibration, sigmoid};
+use crate::ops::ModelBackend;
+use crate::store::{StoredModel, read_model};
+use crate::text::{PromptTokenizer, TokenBatch};
+use crate::tile::{TileImage, TilePrediction, TilePredictor};
+
+/// How a model is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmenterOptions {
+    /// The device to compute on.
+    pub device: DeviceChoice,
+    /// Whether the scorer's own map is wanted too.
+    pub raw_uncertainty: bool,
+    /// Whether a tile without a target is silenced by the presence head.
+    pub gate: bool,
+    /// Whether the fitted calibration is applied; without it, plain sigmoids.
+    pub calibrate: bool,
+    /// Whether a prompt of too many tokens is cut, as the published protocol does, instead of refused.
+    pub cut_long_prompts: bool,
+}
+
+impl Default for SegmenterOptions {
+    fn default() -> Self {
+        Self {
+            device: DeviceChoice::Auto,
+            raw_uncertainty: false,
+            gate: true,
+            calibrate: true,
+            cut_long_prompts: false,
+        }
+    }
+}
+
+/// What a report says about the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelInfo {
+    /// Name in its configuration.
+    pub name: String,
+    /// Hash over its files.
+    pub hash: String,
+    /// Where it lies.
+    pub folder: PathBuf,
+    /// The device it runs on.
+    pub device: String,
+    /// Side of its tiles.
+    pub tile_px: usize,
+    /// Smallest and largest pixel size in metres that it was trained on.
+    pub pixel_size_m: [f64; 2],
+    /// WordPiece tokens kept of a prompt.
+    pub max_tokens: usize,
+}
+
+/// A predictor that can be asked other prompts without reading its weights again.
+pub trait Segmenter: TilePredictor {
+    /// Sets the prompts that the next tiles are asked.
+    ///
+    /// # Errors
+    /// [`ModelError::Prompt`] for a prompt that cannot be answered.
+    fn ask(&mut self, prompts: &[String]) -> Result<(), ModelError>;
+
+    /// What a report says about the model.
+    fn info(&self) -> &ModelInfo;
+}
+
+/// The model in `folder`, ready to be asked.
+///
+/// # Errors
+/// A folder that is missing, damaged or of another shape, or a device that is not there.
+pub fn open_segmenter(folder: &Path, options: &SegmenterOptions) -> Result<Box<dyn Segmenter>, ModelError> {
+    match options.device.resolve()? {
+        #[cfg(feature = "cpu")]
+        device @ ResolvedDevice::Cpu(inner) => {
+            Ok(Box::new(Network::<crate::device::Cpu>::open(folder, options, inner, device.to_string())?))
+        }
+        #[cfg(feature = "cuda")]
+        ResolvedDevice::Cuda(inner) => {
+            let name = ResolvedDevice::Cuda(inner.clone()).to_string();
+            Ok(Box::new(Network::<crate::device::Cuda>::open(folder, options, inner, name)?))
+        }
+    }
+}
+
+/// A model on one backend, with the prompts it is being asked.
+struct Network<B: ModelBackend> {
+    model: CrobimU<B>,
+    config: ModelConfig,
+    calibration: Calibration,
+    tokenizer: PromptTokenizer,
+    options: SegmenterOptions,
+    device: B::Device,
+    info: ModelInfo,
+    prompts: Vec<EncodedPrompt<B>>,
+}
+
+/// One prompt's text features, computed once per run.
+struct EncodedPrompt<B: Backend> {
+    /// `[1, word, channel]`
+    tokens: Tensor<B, 3>,
+    /// `[1, word]`, true for padding
+    ignored: Tensor<B, 2, Bool>,
+}
+
+impl<B: ModelBackend> Network<B> {
+    fn open(
+        folder: &Path,
+        options: &SegmenterOptions,
+        device: B::Device,
+        device_name: String,
+    ) -> Result<Self, ModelError> {
+        let StoredModel { config, model, tokenizer, hash } = read_model::<B>(folder, &device)?;
+        let info = ModelInfo {
+            name: config.name.clone(),
+            hash,
+            folder: folder.to_owned(),
+            device: device_name,
+            tile_px: config.tile_px,
+            pixel_size_m: config.pixel_size_m,
+            max_tokens: config.max_tokens,
+        };
+        let fitted = config.calibration;
+        let plain = Calibration::default();
+        let mut calibration = if options.calibrate { fitted } else { plain };
+        calibration.presence_threshold =
+            if options.gate { fitted.presence_threshold } else { plain.presence_threshold };
+        Ok(Self { model, config, calibration, tokenizer, options: *options, device, info, prompts: Vec::new() })
+    }
+
+    /// # Shapes
+    /// `[tile, 3, row, col]`
+    fn images(&self, tiles: &[TileImage]) -> Result<Tensor<B, 4>, ModelError> {
+        let side = self.config.tile_px;
+        let mut values = Vec::with_capacity(tiles.len() * 3 * side * side);
+        for tile in tiles {
+            if tile.side_px != side || tile.rgb.len() != 3 * side * side {
+                return Err(ModelError::TileSide { expected: side, got: tile.side_px });
+            }
+            values.extend_from_slice(&tile.rgb);
+        }
+        Ok(Tensor::from_data(TensorData::new(values, [tiles.len(), 3, side, side]), &self.device))
+    }
+
+    /// One prompt against every tile.
+    fn answer(&self, image: ImageEncoding<B>, prompt: &EncodedPrompt<B>) -> Result<Vec<TilePrediction>, ModelError> {
+        let tiles = image.tokens.dims()[0];
+        let [_, words, width] = prompt.tokens.dims();
+        let text = prompt.tokens.clone().expand([tiles, words, width]);
+        let ignored = prompt.ignored.clone().expand([tiles, words]);
+        let side = self.config.tile_px;
+        let Decoded { refined, uncertainty, presence, .. } =
+            self.model.decoder.decode(image, text, ignored, (side, side));
+        let (masks, risks) = (values(refined)?, values(uncertainty)?);
+        let presence = presence.map(values).transpose()?;
+        let planes = masks.chunks_exact(side * side).zip(risks.chunks_exact(side * side));
+        Ok(planes
+            .enumerate()
+            .map(|(tile, (mask, risk))| {
+                let open =
+                    presence.as_ref().is_none_or(|logits| self.calibration.gate_is_open(sigmoid(logits[tile])));
+                self.prediction(mask, risk, open)
+            })
+            .collect())
+    }
+
+    fn prediction(&self, mask: &[f32], risk: &[f32], open: bool) -> TilePrediction {
+        let raw_uncertainty = self.options.raw_uncertainty.then(|| risk.iter().copied().map(sigmoid).collect());
+        if !open {
+            // A closed gate says: surely not here. Both the probability and its implied posterior are zero.
+            let nothing = vec![0.0; mask.len()];
+            return TilePrediction { probability: nothing.clone(), uncertainty: nothing, raw_uncertainty };
+        }
+        TilePrediction {
+            probability: mask.iter().map(|&logit| self.calibration.apply_probability(logit)).collect(),
+            uncertainty: mask
+                .iter()
+                .zip(risk)
+                .map(|(&mask, &risk)| self.calibration.apply_uncertainty(risk, mask))
+                .collect(),
+            raw_uncertainty,
+        }
+    }
+}
+
+impl<B: ModelBackend> TilePredictor for Network<B> {
+    fn tile_px(&self) -> usize {
+        self.config.tile_px
+    }
+
+    fn prompt_count(&self) -> usize {
+        self.prompts.len()
+    }
+
+    fn predict(&mut self, tiles: &[TileImage]) -> Result<Vec<Vec<TilePrediction>>, ModelError> {
+        let levels = self.model.vision.forward(self.images(tiles)?);
+        let image = self.model.decoder.encode_image(levels);
+        let mut answers: Vec<Vec<TilePrediction>> = tiles.iter().map(|_| Vec::new()).collect();
+        for prompt in &self.prompts {
+            for (answers, answer) in answers.iter_mut().zip(self.answer(image.clone(), prompt)?) {
+                answers.push(answer);
+            }
+        }
+        Ok(answers)
+    }
+}
+
+impl<B: ModelBackend> Segmenter for Network<B> {
+    fn ask(&mut self, prompts: &[String]) -> Result<(), ModelError> {
+        let mut encoded = Vec::with_capacity(prompts.len());
+        for prompt in prompts {
+            let ids = if self.options.cut_long_prompts {
+                self.tokenizer.encode(prompt)?
+            } else {
+                self.tokenizer.encode_prompt(prompt)?
+            };
+            let batch = TokenBatch::from_rows(&[ids], self.tokenizer.max_tokens());
+            let (ids, ignored) = batch.to_tensors::<B>(&self.device);
+            let features = self.model.text.forward(ids, ignored.clone());
+            encoded.push(EncodedPrompt { tokens: self.model.decoder.encode_text(features), ignored });
+        }
+        self.prompts = encoded;
+        Ok(())
+    }
+
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+}
+
+/// The values of a tensor, read from the device.
+fn values<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>, ModelError> {
+    let failed = |cause: String| ModelError::Device(cause);
+    tensor
+        .try_into_data()
+        .map_err(|cause| failed(cause.to_string()))?
+        .to_vec()
+        .map_err(|cause| failed(format!("{cause:?}")))
+}

@@ -1,0 +1,103 @@
+//! The state of a run on disk, replaced as a whole.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::record::{BinFileRecorder, FullPrecisionSettings, Record, Recorder};
+use burn::tensor::backend::Backend;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ModelError;
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// Steps done.
+    pub(crate) step: usize,
+    /// Best validation mIoU so far.
+    pub(crate) best: f64,
+    /// Seconds spent, over all sittings.
+    pub(crate) seconds: f64,
+}
+
+/// `state/` of a run.
+pub(crate) struct CheckpointFolder {
+    folder: PathBuf,
+}
+
+impl CheckpointFolder {
+    pub(crate) fn new(run: &Path) -> Self {
+        Self { folder: run.join("state") }
+    }
+
+    /// Writes the parts that `write` puts into the folder it is given, then swaps folders.
+    pub(crate) fn replace(
+        &self,
+        progress: &Progress,
+        write: impl FnOnce(&Path) -> Result<(), ModelError>,
+    ) -> Result<(), ModelError> {
+        let fresh = self.folder.with_extension("new");
+        let old = self.folder.with_extension("old");
+        let io = |action: &'static str, path: &Path| {
+            let path = path.to_owned();
+            move |source| ModelError::Io { action, path, source }
+        };
+        for leftover in [&fresh, &old] {
+            if leftover.is_dir() && self.folder.is_dir() {
+                std::fs::remove_dir_all(leftover).map_err(io("remove", leftover))?;
+            }
+        }
+        std::fs::create_dir_all(&fresh).map_err(io("create", &fresh))?;
+        write(&fresh)?;
+        let file = fresh.join("progress.json");
+        let text = serde_json::to_string(progress).expect("numbers are always JSON");
+        std::fs::write(&file, text).map_err(io("write", &file))?;
+        if self.folder.is_dir() {
+            std::fs::rename(&self.folder, &old).map_err(io("rename", &self.folder))?;
+        }
+        std::fs::rename(&fresh, &self.folder).map_err(io("rename", &fresh))?;
+        if old.is_dir() {
+            std::fs::remove_dir_all(&old).map_err(io("remove", &old))?;
+        }
+        Ok(())
+    }
+
+    /// The newest complete state, if there is one.
+    pub(crate) fn newest(&self) -> Option<(PathBuf, Progress)> {
+        // A crash between the two renames leaves only the old folder.
+        [self.folder.clone(), self.folder.with_extension("old")].into_iter().find_map(|folder| {
+            let text = std::fs::read_to_string(folder.join("progress.json")).ok()?;
+            Some((folder, serde_json::from_str(&text).ok()?))
+        })
+    }
+}
+
+/// Writes one record as `name.bin`.
+pub(crate) fn save<B: Backend, R: Record<B>>(folder: &Path, name: &str, record: R) -> Result<(), ModelError> {
+    let path = folder.join(name);
+    BinFileRecorder::<FullPrecisionSettings>::new().record(record, path.clone()).map_err(|cause| ModelError::Io {
+        action: "write",
+        path,
+        source: std::io::Error::other(cause.to_string()),
+    })
+}
+
+/// Reads the record that [`save`] wrote.
+pub(crate) fn load<B: Backend, R: Record<B>>(folder: &Path, name: &str, device: &B::Device) -> Result<R, ModelError> {
+    let path = folder.join(name);
+    BinFileRecorder::<FullPrecisionSettings>::new().load(path.clone(), device).map_err(|cause| ModelError::Io {
+        action: "read",
+        path,
+        source: std::io::Error::other(cause.to_string()),
+    })
+}
+
+/// The module with the weights of `name.bin`.
+pub(crate) fn load_module<B: Backend, M: Module<B>>(
+    module: M,
+    folder: &Path,
+    name: &str,
+    device: &B::Device,
+) -> Result<M, ModelError> {
+    Ok(module.load_record(load::<B, M::Record>(folder, name, device)?))
+}

@@ -1,0 +1,128 @@
+//! The TOML file behind `geophrase train --config FILE`.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{LossConfig, ScheduleConfig};
+use crate::config::ModelConfig;
+use crate::error::ModelError;
+
+/// A training recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Folder of the run: `state/` to resume from, `model/` with the best weights, `log.jsonl`.
+    pub output: PathBuf,
+    /// `small`, `base`, or the path of a `config.json`.
+    pub model: String,
+    /// Where the towers start.
+    pub pretrained: PretrainedConfig,
+    /// What the samples are.
+    pub data: DataConfig,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Images of one step.
+    pub batch: usize,
+    /// Phrases asked of each image; the image is encoded once for all of them.
+    pub phrases: usize,
+    /// Side of the training tiles; the model's own when absent.
+    #[serde(default)]
+    pub tile_px: Option<usize>,
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+    /// Learning rate.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+    /// AdamW's decoupled weight decay.
+    #[serde(default = "default_weight_decay")]
+    pub weight_decay: f32,
+    /// Upper bound of each parameter's gradient norm.
+    #[serde(default = "default_clip")]
+    pub clip: f32,
+    /// Decay of the running average of the weights, which is what is validated and kept.
+    #[serde(default = "default_average")]
+    pub average: f64,
+    /// Loss weights.
+    #[serde(default)]
+    pub loss: LossConfig,
+    /// Steps before the uncertainty loss sets in (the paper's "short warm-up").
+    pub uncertainty_warm_up: usize,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
+    /// Steps between validations.
+    pub validate_every: usize,
+    /// Tiles of a validation, one phrase each.
+    pub validation_tiles: usize,
+}
+
+/// Converted weights of the two towers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainedConfig {
+    /// Vision tower.
+    pub vision: PathBuf,
+    /// Text tower.
+    pub text: PathBuf,
+    /// Its `tokenizer.json`.
+    pub tokenizer: PathBuf,
+}
+
+/// What the samples are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DataConfig {
+    /// Scenes drawn on the fly by the scene generator.
+    Synthetic {
+        /// Seed of the training worlds.
+        seed: u64,
+        /// Seed of the validation worlds; must differ.
+        validation_seed: u64,
+    },
+}
+
+fn default_weight_decay() -> f32 {
+    0.01
+}
+
+fn default_clip() -> f32 {
+    1.0
+}
+
+fn default_average() -> f64 {
+    0.998
+}
+
+impl TrainingConfig {
+    /// The recipe in `file`, checked; paths in it are relative to the working folder.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is not such a recipe, or asks for the impossible.
+    pub fn read(file: &Path) -> Result<Self, ModelError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| ModelError::Io { action: "read", path: file.to_owned(), source })?;
+        let refuse = |reason: String| ModelError::Config { path: file.to_owned(), reason };
+        let config: Self = toml::from_str(&text).map_err(|cause| refuse(cause.message().to_owned()))?;
+        let DataConfig::Synthetic { seed, validation_seed } = config.data;
+        if seed == validation_seed {
+            return Err(refuse("the validation seed is the training seed".into()));
+        }
+        let counts = [config.steps, config.batch, config.phrases, config.checkpoint_every, config.validate_every];
+        if counts.contains(&0) {
+            return Err(refuse("steps, batch, phrases and intervals must be at least 1".into()));
+        }
+        Ok(config)
+    }
+
+    /// The model that the recipe trains.
+    ///
+    /// # Errors
+    /// A model configuration that cannot be read.
+    pub fn model_config(&self) -> Result<ModelConfig, ModelError> {
+        match self.model.as_str() {
+            "small" => Ok(ModelConfig::small()),
+            "base" => Ok(ModelConfig::base()),
+            path => ModelConfig::read(Path::new(path)),
+        }
+    }
+}

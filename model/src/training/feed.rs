@@ -1,0 +1,95 @@
+//! Batches of training samples, prepared on a thread of their own.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+
+use super::config::DataConfig;
+use crate::synthetic;
+
+/// One step's images and phrases.
+pub(crate) struct Batch {
+    /// `[image, row, col, 3]`
+    pub(crate) pixels: Vec<u8>,
+    /// `phrases` of them per image, image by image.
+    pub(crate) phrases: Vec<String>,
+    /// `[phrase, row, col]`, zeros and ones.
+    pub(crate) masks: Vec<u8>,
+    /// Number of images.
+    pub(crate) images: usize,
+    /// Side of the tiles.
+    pub(crate) side_px: usize,
+}
+
+impl Batch {
+    /// The images as the towers take them.
+    ///
+    /// # Shapes
+    /// `[image, 3, row, col]`, 0 to 255
+    pub(crate) fn image_tensor<B: Backend>(&self, device: &B::Device) -> Tensor<B, 4> {
+        let values: Vec<f32> = self.pixels.iter().map(|&value| f32::from(value)).collect();
+        let shape = [self.images, self.side_px, self.side_px, 3];
+        Tensor::<B, 4>::from_data(TensorData::new(values, shape), device).permute([0, 3, 1, 2])
+    }
+
+    /// # Shapes
+    /// `[phrase, 1, row, col]`, zeros and ones
+    pub(crate) fn mask_tensor<B: Backend>(&self, device: &B::Device) -> Tensor<B, 4> {
+        let values: Vec<f32> = self.masks.iter().map(|&value| f32::from(value)).collect();
+        let shape = [self.phrases.len(), 1, self.side_px, self.side_px];
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+}
+
+/// How samples are put together.
+#[derive(Clone, Copy)]
+pub(crate) struct FeedConfig {
+    pub(crate) batch: usize,
+    pub(crate) phrases: usize,
+    pub(crate) side_px: usize,
+}
+
+/// The batches of steps `from..to`, in order; step `n` is always the same batch.
+pub(crate) fn training_batches(data: &DataConfig, feed: FeedConfig, from: usize, to: usize) -> Receiver<Batch> {
+    let DataConfig::Synthetic { seed, .. } = *data;
+    let (sender, receiver) = sync_channel(2);
+    thread::spawn(move || {
+        for step in from..to {
+            let first = (step * feed.batch) as u64;
+            // A closed channel means that training has ended; there is nobody to tell.
+            if sender.send(synthetic_batch(seed, first, feed)).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Validation batch `index`: other worlds, one phrase per tile.
+pub(crate) fn validation_batch(data: &DataConfig, index: usize, batch: usize, side_px: usize) -> Batch {
+    let DataConfig::Synthetic { validation_seed, .. } = *data;
+    synthetic_batch(validation_seed, (index * batch) as u64, FeedConfig { batch, phrases: 1, side_px })
+}
+
+/// Samples `first..first + batch` of a seed; an image with fewer phrases than asked repeats them.
+fn synthetic_batch(seed: u64, first: u64, feed: FeedConfig) -> Batch {
+    let mut batch = Batch {
+        pixels: Vec::new(),
+        phrases: Vec::new(),
+        masks: Vec::new(),
+        images: feed.batch,
+        side_px: feed.side_px,
+    };
+    for index in first..first + feed.batch as u64 {
+        let sample = synthetic::sample(seed, index, feed.side_px as u32, feed.phrases);
+        batch.pixels.extend_from_slice(&sample.rgb);
+        for i in 0..feed.phrases {
+            let (expression, mask) = &sample.phrases[i % sample.phrases.len()];
+            batch.phrases.push(expression.phrase.clone());
+            batch.masks.extend_from_slice(mask);
+        }
+    }
+    batch
+}

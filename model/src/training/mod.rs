@@ -1,0 +1,17 @@
+//! Training: losses, schedules, the loop, and checkpoints that a run resumes from.
+
+mod average;
+mod checkpoint;
+mod config;
+mod feed;
+mod loss;
+mod phrase_features;
+mod run_log;
+mod schedule;
+mod trainer;
+mod validation;
+
+pub use config::{DataConfig, PretrainedConfig, TrainingConfig};
+pub use loss::{LossConfig, Losses};
+pub use schedule::ScheduleConfig;
+pub use trainer::train;
