@@ -2,8 +2,9 @@
 
 use super::instance::{APRON, Category, Colour, Kind, LAKE, TREE};
 use super::look::{Rgb, lit, mix};
+use super::noise::sin_cos;
 use super::shapes::{Ink, Layer, Point, Shape, Slab};
-use super::site::{Label, Site};
+use super::site::{Footing, Label, Site};
 
 impl Site<'_> {
     fn mark(&mut self, slab: &Slab, id: Option<u32>, rgb: Rgb) {
@@ -56,12 +57,9 @@ impl Site<'_> {
                 self.shapes.push(Shape::disc(Layer::Tall, Some(id), spot, radius * k, ink));
             }
         }
-        let walk = Slab { centre, axis: dir, half_length: radius * 0.45, half_width: 0.2 }.part(
-            radius * 0.45,
-            0.0,
-            radius * 0.45,
-            0.22,
-        );
+        // A walkway from the middle to the rim.
+        let across = Slab { centre, axis: dir, half_length: radius, half_width: radius };
+        let walk = across.part(radius * 0.45, 0.0, radius * 0.45, 0.22);
         let ink = Ink::Flat { rgb: lit(rgb, 0.72), grain: 0.0 };
         self.shapes.push(Shape::convex(Layer::Tall, Some(id), &walk.corners(0.0), ink));
         let vent = Ink::Flat { rgb: lit(rgb, 0.66), grain: 0.0 };
@@ -76,7 +74,7 @@ impl Site<'_> {
         let water = Ink::Flat { rgb: mix(self.look.water, [0.2, 0.2, 0.13], 0.5), grain: 0.03 };
         self.shapes.push(Shape::disc(Layer::Marking, Some(0), centre, radius * 0.88, water));
         let angle = self.dice.range(0.0, 3.1);
-        let (s, c) = super::noise::sin_cos(angle);
+        let (s, c) = sin_cos(angle);
         let arm = Slab { centre, axis: (c, s), half_length: radius, half_width: 0.45 };
         self.mark(&arm, Some(0), [0.66, 0.66, 0.64]);
         let hub = Ink::Flat { rgb: [0.6, 0.6, 0.58], grain: 0.0 };
@@ -223,7 +221,7 @@ impl Site<'_> {
             let v = self.dice.range(5.0, 115.0);
             let centre = self.point(u, v);
             let slab = Slab { centre, axis: (1.0, 0.0), half_length: radius, half_width: radius };
-            if self.is_free(&slab, 0.3, super::site::Footing::Land) {
+            if self.is_free(&slab, 0.3, Footing::Land) {
                 self.take(slab.part(0.0, 0.0, radius * 0.7, radius * 0.7));
                 self.tree(centre, radius, TREE);
             }

@@ -98,6 +98,12 @@ impl Frame {
         self.pixel_size_m
     }
 
+    /// The instance of every pixel, `[row, col]`.
+    #[must_use]
+    pub fn raster(&self) -> &[u32] {
+        &self.raster
+    }
+
     /// Everything that can be seen, by id.
     #[must_use]
     pub fn things(&self) -> &[Visible] {

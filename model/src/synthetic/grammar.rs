@@ -56,17 +56,14 @@ pub fn say(meaning: &Meaning, several: bool, dice: &mut Dice) -> String {
             match dice.weighted(&[0.45, 0.15, 0.25, 0.15]) {
                 0 => tail = format!("with a {name} roof"),
                 1 => {
-                    tail = format!(
-                        "with {} {name} {}",
-                        if each {
-                            "a"
-                        } else if single {
-                            "the"
-                        } else {
-                            ""
-                        },
-                        if single { "roof" } else { "roofs" }
-                    )
+                    let article = if each {
+                        "a"
+                    } else if single {
+                        "the"
+                    } else {
+                        ""
+                    };
+                    tail = format!("with {article} {name} {}", if single { "roof" } else { "roofs" });
                 }
                 2 => compound = format!("{name}-roofed"),
                 _ => words.push(name),

@@ -3,7 +3,7 @@
 use super::cell::Cell;
 use super::draw_building::{Plan, Roof};
 use super::instance::{Colour, FOREST, Instance, Kind};
-use super::look::Look;
+use super::look::{Look, lit};
 use super::noise::sin_cos;
 use super::shapes::{Shape, Slab};
 use super::site::{Footing, Site};
@@ -138,7 +138,7 @@ impl Site<'_> {
             }
             let drive = car.part(0.0, 0.0, 3.2, 1.6);
             if self.is_free(&drive, 0.3, Footing::Land) {
-                let rgb = super::look::lit(self.look.concrete, 0.98);
+                let rgb = lit(self.look.concrete, 0.98);
                 self.pave(&drive, 0, rgb);
                 self.car(car);
             }

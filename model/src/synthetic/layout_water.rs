@@ -1,7 +1,7 @@
 //! Cells with water: harbours, shores, rivers, the open sea.
 
 use super::draw_transport::Hull;
-use super::instance::Colour;
+use super::instance::{Category, Colour};
 use super::look::lit;
 use super::noise::sin_cos;
 use super::shapes::Slab;
@@ -185,9 +185,7 @@ impl Site<'_> {
     }
 
     fn away_from_piers(&self, slab: &Slab, gap: f64) -> bool {
-        self.objects
-            .iter()
-            .all(|(instance, other)| instance.category != super::instance::Category::Pier || !other.meets(slab, gap))
+        self.objects.iter().all(|(instance, other)| instance.category != Category::Pier || !other.meets(slab, gap))
     }
 
     /// Ships alongside a pier, on both sides.

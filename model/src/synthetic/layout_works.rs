@@ -2,7 +2,8 @@
 
 use super::draw_building::{Plan, Roof};
 use super::instance::{Colour, Kind};
-use super::look::lit;
+use super::look::{lit, mix};
+use super::noise::sin_cos;
 use super::shapes::Slab;
 use super::site::{Footing, Site};
 
@@ -59,7 +60,7 @@ impl Site<'_> {
         let base =
             self.cell.slab(u, v, (1.0, 0.0), (columns as f64 * pitch / 2.0 + 0.6, rows as f64 * pitch / 2.0 + 0.6));
         if self.is_free(&base, 1.0, Footing::Land) && self.dice.chance(0.6) {
-            let rgb = super::look::mix(self.look.concrete, self.look.soil, self.dice.range(0.2, 0.9) as f32);
+            let rgb = mix(self.look.concrete, self.look.soil, self.dice.range(0.2, 0.9) as f32);
             self.pave(&base.part(0.0, 0.0, base.half_length + 0.6, base.half_width + 0.6), 0, lit(rgb, 0.8));
             self.pave(&base, 0, rgb);
         }
@@ -168,7 +169,7 @@ impl Site<'_> {
                 }
                 let mut slab = apron.part(u, v * flip + self.dice.range(-2.0, 2.0), half_length, half_width);
                 let turn = if self.dice.chance(0.8) { 1.0 } else { -1.0 };
-                let (s, c) = sin_cos_small(self.dice.range(-0.15, 0.15));
+                let (s, c) = sin_cos(self.dice.range(-0.15, 0.15));
                 let across = (-axis.1 * turn * flip, axis.0 * turn * flip);
                 slab.axis = (across.0 * c - across.1 * s, across.1 * c + across.0 * s);
                 if slab.corners(0.0).iter().all(|p| inside(&apron, *p)) && self.is_apart(&slab, 1.0) {
@@ -201,10 +202,7 @@ impl Site<'_> {
     }
 }
 
-fn sin_cos_small(angle: f64) -> (f64, f64) {
-    super::noise::sin_cos(angle)
-}
-
+/// True when the point lies in the rectangle.
 fn inside(slab: &Slab, p: (f64, f64)) -> bool {
     let d = (p.0 - slab.centre.0, p.1 - slab.centre.1);
     let u = d.0 * slab.axis.0 + d.1 * slab.axis.1;

@@ -26,6 +26,8 @@ mod select;
 mod shapes;
 mod site;
 mod terrain;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use demo::{DEMO_PROMPTS, demo_world};

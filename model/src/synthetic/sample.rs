@@ -3,7 +3,7 @@
 use super::expressions::{Expression, expressions};
 use super::frame::Frame;
 use super::look::Look;
-use super::noise::hash;
+use super::noise::{hash, sin_cos};
 use super::rng::Dice;
 use super::terrain::{CELL_M, Terrain, Theme};
 use super::world::{World, WorldConfig};
@@ -21,6 +21,9 @@ pub struct Sample {
     pub phrases: Vec<(Expression, Vec<u8>)>,
 }
 
+/// Places looked at before one with too little to say is taken.
+const PLACES_VISITED: usize = 6;
+
 /// How often each kind of place is drawn.
 const PLACES: [(Theme, f64); 9] = [
     (Theme::Harbour, 0.21),
@@ -36,38 +39,58 @@ const PLACES: [(Theme, f64); 9] = [
 
 /// The sample of this number: the same for the same arguments, on every machine.
 ///
+/// It holds `phrases` phrases, or fewer where there is not that much to say.
+///
 /// # Panics
 /// When `tile_px` is 0.
 #[must_use]
 pub fn sample(seed: u64, index: u64, tile_px: u32, phrases: usize) -> Sample {
+    let Scenelet { pixel_size_m, rgb, frame, said } = scenelet(seed, index, tile_px, phrases);
+    let phrases = said
+        .into_iter()
+        .map(|expression| {
+            let mask = frame.mask(&expression.targets);
+            (expression, mask)
+        })
+        .collect();
+    Sample { tile_px, pixel_size_m, rgb, phrases }
+}
+
+/// A sample before its masks are drawn.
+#[derive(Debug)]
+pub(crate) struct Scenelet {
+    pub(crate) pixel_size_m: f64,
+    pub(crate) rgb: Vec<u8>,
+    pub(crate) frame: Frame,
+    pub(crate) said: Vec<Expression>,
+}
+
+/// The first place with enough to say: a tile of bare sea has little.
+pub(crate) fn scenelet(seed: u64, index: u64, tile_px: u32, phrases: usize) -> Scenelet {
     let mut dice = Dice::new(&[seed, index, 0x5A]);
-    let mut best: Option<Sample> = None;
-    // A tile of bare sea has little to say: look for another place.
-    for _ in 0..6 {
-        let config = place(&mut dice, tile_px);
-        let pixel_size_m = config.pixel_size_m;
-        let side = tile_px as usize;
-        let world = World::new(config).expect("a tile has pixels of a size in range and few cells");
-        let drawn = world.render(0, 0, tile_px, tile_px);
-        let frame = Frame::new(side, side, pixel_size_m, drawn.instance, &drawn.instances);
-        let said = expressions(&frame, &mut dice, phrases);
-        let phrases_with_masks: Vec<_> = said
-            .into_iter()
-            .map(|e| {
-                let mask = frame.mask(&e.targets);
-                (e, mask)
-            })
-            .collect();
-        let candidate = Sample { tile_px, pixel_size_m, rgb: drawn.rgb, phrases: phrases_with_masks };
-        let enough = candidate.phrases.len() >= phrases;
-        if best.as_ref().is_none_or(|b| candidate.phrases.len() > b.phrases.len()) {
-            best = Some(candidate);
-        }
-        if enough {
+    let mut best = visit(&mut dice, tile_px, phrases);
+    for _ in 1..PLACES_VISITED {
+        if best.said.len() >= phrases {
             break;
         }
+        let next = visit(&mut dice, tile_px, phrases);
+        if next.said.len() > best.said.len() {
+            best = next;
+        }
     }
-    best.expect("the first place always gives a sample")
+    best
+}
+
+/// Draws one random place and says what there is to say.
+fn visit(dice: &mut Dice, tile_px: u32, phrases: usize) -> Scenelet {
+    let config = place(dice, tile_px);
+    let pixel_size_m = config.pixel_size_m;
+    let side = tile_px as usize;
+    let world = World::new(config).expect("a tile has pixels of a size in range and few cells");
+    let drawn = world.render(0, 0, tile_px, tile_px);
+    let frame = Frame::new(side, side, pixel_size_m, drawn.instance, &drawn.instances);
+    let said = expressions(&frame, dice, phrases);
+    Scenelet { pixel_size_m, rgb: drawn.rgb, frame, said }
 }
 
 /// A place in a random world, with a random look, pixel size and direction.
@@ -92,7 +115,7 @@ fn place(dice: &mut Dice, tile_px: u32) -> WorldConfig {
     }
     let centre =
         ((f64::from(cell.0) + dice.range(0.2, 0.8)) * CELL_M, (f64::from(cell.1) + dice.range(0.2, 0.8)) * CELL_M);
-    let (s, c) = super::noise::sin_cos(angle_deg.to_radians());
+    let (s, c) = sin_cos(angle_deg.to_radians());
     let half = f64::from(tile_px) * pixel_size_m / 2.0;
     WorldConfig {
         seed: world_seed,
