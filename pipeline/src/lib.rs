@@ -9,6 +9,8 @@ pub mod exit;
 pub mod logging;
 pub mod mosaic;
 pub mod outputs;
+pub mod panics;
+pub mod picture;
 pub mod progress;
 pub mod report;
 pub mod run;

@@ -57,7 +57,7 @@ impl OutputNames {
     /// All files, the masks beside the rasters included.
     #[must_use]
     pub fn all(&self) -> Vec<PathBuf> {
-        let masks = self.rasters.iter().map(|path| with_part(path, "mask"));
+        let masks = self.rasters.iter().map(|path| mask_of(path));
         self.vector.iter().chain(&self.rasters).cloned().chain(masks).chain([self.report.clone()]).collect()
     }
 
@@ -88,6 +88,12 @@ impl OutputNames {
             None => Ok(()),
         }
     }
+}
+
+/// The mask that lies beside a probability raster.
+#[must_use]
+pub fn mask_of(raster: &Path) -> PathBuf {
+    with_part(raster, "mask")
 }
 
 fn has_extension(path: &Path, known: &[&str]) -> bool {

@@ -40,6 +40,11 @@ impl Progress {
         self.bar.inc(count);
     }
 
+    /// So many things are done in all.
+    pub fn reached(&self, count: u64) {
+        self.bar.set_position(count);
+    }
+
     /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();

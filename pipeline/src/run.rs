@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::config::{QUEUE, RunConfig};
 use crate::error::{PipelineError, Signal};
 use crate::outputs::OutputNames;
+use crate::panics::caught;
 use crate::progress::Progress;
 use crate::report::{ModelReport, OptionsReport, PromptReport, Report, Versions, peak_memory_bytes, seconds};
 use crate::stage::Cancel;
@@ -84,13 +84,63 @@ where
     result
 }
 
+/// Runs work that is one piece, until it is done or `interrupt` comes; then `Cancel` tells it to stop.
+///
+/// # Errors
+/// The work's own, or [`PipelineError::Interrupted`].
+pub fn interruptible<T, W, I>(work: W, interrupt: I) -> Result<T, PipelineError>
+where
+    T: Send + 'static,
+    W: FnOnce(&Cancel) -> Result<T, PipelineError> + Send + 'static,
+    I: Future<Output = Signal>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PipelineError::Runtime)?;
+    runtime.block_on(async {
+        let cancel = Cancel::default();
+        let own = cancel.clone();
+        let mut working = JoinSet::new();
+        working.spawn_blocking(move || caught("work", || work(&own)));
+        tokio::select! {
+            biased;
+            signal = interrupt => {
+                cancel.stop();
+                // The work removes what it has begun before it ends.
+                while working.join_next().await.is_some() {}
+                Err(PipelineError::Interrupted(signal))
+            }
+            done = working.join_next() => done.map_or_else(|| Err(PipelineError::Stopped("work")), joined),
+        }
+    })
+}
+
+/// Waits for Ctrl-C, a request to terminate, or the terminal being closed.
+pub async fn signals() -> Signal {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        if let [Ok(mut int), Ok(mut term), Ok(mut hup)] = kinds.map(signal) {
+            return tokio::select! {
+                _ = int.recv() => Signal::Interrupt,
+                _ = term.recv() => Signal::Terminate,
+                _ = hup.recv() => Signal::Terminate,
+            };
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler the signal ends the process by itself.
+        std::future::pending::<()>().await;
+    }
+    Signal::Interrupt
+}
+
 async fn supervise<L, I>(load: L, mut interrupt: Pin<Box<I>>) -> Result<Outcome, PipelineError>
 where
     L: FnOnce() -> Result<Job, PipelineError> + Send + 'static,
     I: Future<Output = Signal>,
 {
     let mut loading = JoinSet::new();
-    loading.spawn_blocking(move || guarded("load", load));
+    loading.spawn_blocking(move || caught("load", load));
     let job = tokio::select! {
         biased;
         signal = &mut interrupt => return Err(PipelineError::Interrupted(signal)),
@@ -162,18 +212,9 @@ impl Done {
     }
 }
 
-/// A stage's result; a panic has been made an error by [`guarded`].
+/// A stage's result; a panic has been made an error by [`caught`].
 fn joined<T>(joined: Result<Result<T, PipelineError>, tokio::task::JoinError>) -> Result<T, PipelineError> {
     joined.unwrap_or_else(|error| Err(PipelineError::StagePanic { stage: "task", message: error.to_string() }))
-}
-
-/// Runs a stage; its panic becomes an error that names it.
-fn guarded<T>(stage: &'static str, work: impl FnOnce() -> Result<T, PipelineError>) -> Result<T, PipelineError> {
-    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let message = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
-        Err(PipelineError::StagePanic { stage, message: message.unwrap_or_else(|| "no message".into()) })
-    })
 }
 
 /// Creates the outputs and starts every stage on a thread of its own.
@@ -195,20 +236,20 @@ fn start(
         inputs.push(input);
         let read = ReadStage { scene, plan: plan.clone(), first, step: readers, output, cancel: cancel.clone() };
         let name = ReadStage::NAME;
-        stages.spawn_blocking(move || guarded(name, || read.run().map(|took| StageOutput::Took(name, took))));
+        stages.spawn_blocking(move || caught(name, || read.run().map(|took| StageOutput::Took(name, took))));
     }
 
     let (output, input) = mpsc::channel(QUEUE.max(config.batch));
     let (tiles, tile_px) = (plan.len(), plan.tile_px() as usize);
     let prepare = PrepareStage { inputs, tiles, tile_px, output, cancel: cancel.clone() };
     let name = PrepareStage::NAME;
-    stages.spawn_blocking(move || guarded(name, || prepare.run().map(|took| StageOutput::Took(name, took))));
+    stages.spawn_blocking(move || caught(name, || prepare.run().map(|took| StageOutput::Took(name, took))));
 
     let progress = Progress::new(tiles as u64, "tiles", watched);
     let (output, answers) = mpsc::channel(QUEUE.max(config.batch));
     let infer = InferStage { predictor, batch: config.batch, tiles, input, output, progress, cancel: cancel.clone() };
     let name = InferStage::NAME;
-    stages.spawn_blocking(move || guarded(name, || infer.run().map(|took| StageOutput::Took(name, took))));
+    stages.spawn_blocking(move || caught(name, || infer.run().map(|took| StageOutput::Took(name, took))));
 
     let (output, strips) = mpsc::channel(1);
     let stitch = StitchStage {
@@ -221,7 +262,7 @@ fn start(
         cancel: cancel.clone(),
     };
     let stitched = |(counts, took)| StageOutput::Stitched(counts, took);
-    stages.spawn_blocking(move || guarded(StitchStage::NAME, || stitch.run().map(stitched)));
+    stages.spawn_blocking(move || caught(StitchStage::NAME, || stitch.run().map(stitched)));
 
     let write = WriteStage {
         writers,
@@ -233,7 +274,7 @@ fn start(
         cancel: cancel.clone(),
     };
     let written = |(written, took)| StageOutput::Written(Box::new(written), took);
-    stages.spawn_blocking(move || guarded(WriteStage::NAME, || write.run().map(written)));
+    stages.spawn_blocking(move || caught(WriteStage::NAME, || write.run().map(written)));
     Ok(stages)
 }
 

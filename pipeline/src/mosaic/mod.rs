@@ -2,3 +2,4 @@
 
 pub mod blend;
 pub mod canvas;
+pub mod picture;

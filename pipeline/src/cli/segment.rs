@@ -1,0 +1,121 @@
+//! Flags of `geophrase segment`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use geo_io::{ScaleChoice, SceneOptions};
+use model::DeviceChoice;
+
+use crate::commands::segment::{SegmentRequest, segment};
+use crate::config::{self, MODEL_VARIABLE, MinArea, OutputConfig, RunConfig};
+use crate::error::PipelineError;
+use crate::logging::Verbosity;
+use crate::run::signals;
+use crate::tiling::Overlap;
+
+/// Find what a phrase refers to.
+#[derive(Debug, Args)]
+pub(crate) struct SegmentArgs {
+    /// The scene, by any name GDAL knows: a file, /vsicurl/..., a subdataset.
+    scene: OsString,
+    /// What to find; may be given several times. Tiles are answered one by one, so "all ships" works better than "the
+    /// largest ship".
+    #[arg(short, long = "prompt", required = true, value_name = "PHRASE")]
+    prompts: Vec<String>,
+    /// Polygons: .geojson or .gpkg, in the CRS of the scene.
+    #[arg(short, long, value_name = "FILE", required_unless_present = "raster")]
+    output: Option<PathBuf>,
+    /// Probability and uncertainty as GeoTIFF, the mask beside it as *.mask.tif.
+    #[arg(long, value_name = "FILE.tif")]
+    raster: Option<PathBuf>,
+    /// Where the report goes [default: beside the first output, as *.report.json].
+    #[arg(long, value_name = "FILE.json")]
+    report: Option<PathBuf>,
+    /// Replace outputs that exist.
+    #[arg(long)]
+    overwrite: bool,
+    /// What neighbouring tiles share: pixels (64) or a share of the tile (20%).
+    #[arg(long, value_name = "PX|%", default_value = config::TILE_OVERLAP)]
+    tile_overlap: Overlap,
+    /// Bands to use as red, green, blue, or one as grey, counted from 1.
+    #[arg(short, long, value_name = "N,N,N", value_delimiter = ',')]
+    bands: Option<Vec<usize>>,
+    /// How values become 8-bit: auto, MIN,MAX, pLOW,pHIGH (percentiles of the scene) or reflectance:FULL.
+    #[arg(long, value_name = "HOW", default_value = "auto", allow_hyphen_values = true)]
+    scale: ScaleChoice,
+    /// Probability above which a pixel belongs to the mask.
+    #[arg(long, value_name = "0..1", default_value_t = config::THRESHOLD, value_parser = config::parse_threshold)]
+    threshold: f32,
+    /// Leave out smaller polygons: square metres (25) or pixels (40px).
+    #[arg(long, value_name = "M2|PX", default_value = "0px")]
+    min_area: MinArea,
+    /// Write GeoJSON in longitude and latitude as RFC 7946 wants it, instead of the scene's CRS.
+    #[arg(long)]
+    rfc7946: bool,
+    /// The CRS of a scene that has none, such as EPSG:32633.
+    #[arg(long, value_name = "CRS")]
+    assume_crs: Option<String>,
+    /// Work in pixel coordinates when the scene has no CRS.
+    #[arg(long)]
+    allow_no_crs: bool,
+    /// Write the scorer's own uncertainty too, as a third band.
+    #[arg(long, requires = "raster")]
+    raw_uncertainty: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+/// The model and the device it runs on.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// The model folder [default: the one shipped].
+    #[arg(long, env = MODEL_VARIABLE, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Where to compute: auto, cpu, cuda or cuda:N.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+    /// Tiles given to the model at once.
+    #[arg(long, value_name = "N", default_value_t = config::BATCH, value_parser = batch)]
+    pub(crate) batch: usize,
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    let batch: Option<usize> = text.parse().ok();
+    batch.filter(|batch| (1..=1024).contains(batch)).ok_or_else(|| format!("{text:?} is no number from 1 to 1024"))
+}
+
+impl SegmentArgs {
+    pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
+        let outputs = OutputConfig {
+            vector: self.output,
+            raster: self.raster,
+            report: self.report,
+            overwrite: self.overwrite,
+            rfc7946: self.rfc7946,
+        };
+        let request = SegmentRequest {
+            scene: self.scene,
+            scene_options: SceneOptions {
+                bands: self.bands,
+                scale: self.scale,
+                assume_crs: self.assume_crs,
+                allow_no_crs: self.allow_no_crs,
+            },
+            prompts: self.prompts,
+            model: self.engine.model,
+            device: self.engine.device,
+            run: RunConfig {
+                overlap: self.tile_overlap,
+                threshold: self.threshold,
+                min_area: self.min_area,
+                batch: self.engine.batch,
+                raw_uncertainty: self.raw_uncertainty,
+                ..RunConfig::new(outputs)
+            },
+            verbosity,
+            keep_detections: 0,
+        };
+        segment(request, signals()).map(|_| ())
+    }
+}

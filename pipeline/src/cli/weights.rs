@@ -1,0 +1,50 @@
+//! Flags of `geophrase weights`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::commands::weights::{ConvertRequest, convert, inspect};
+use crate::error::PipelineError;
+
+/// Convert and inspect weights.
+#[derive(Debug, Args)]
+pub(crate) struct WeightsArgs {
+    #[command(subcommand)]
+    command: WeightsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum WeightsCommand {
+    /// Convert pre-trained towers into the safetensors that training starts from.
+    Convert {
+        /// The vision tower: .pth or .safetensors.
+        #[arg(long, value_name = "FILE")]
+        vision: PathBuf,
+        /// Which tower it is: efficientnet_lite0 to 4, convnext_tiny, _small, _base, _large, _xlarge.
+        #[arg(long, value_name = "NAME", default_value = "efficientnet_lite0")]
+        vision_kind: String,
+        /// The text tower: a Hugging Face folder.
+        #[arg(long, value_name = "DIR")]
+        text: PathBuf,
+        /// Where the converted files go.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// List the tensors of a safetensors file or of a model folder.
+    Inspect {
+        /// The file or folder.
+        path: PathBuf,
+    },
+}
+
+impl WeightsArgs {
+    pub(crate) fn run(self) -> Result<(), PipelineError> {
+        match self.command {
+            WeightsCommand::Convert { vision, vision_kind, text, out } => {
+                convert(ConvertRequest { vision, vision_kind, text, out })
+            }
+            WeightsCommand::Inspect { path } => inspect(&path),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `geophrase eval`: scores what a user gets, picture by picture.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use geo_io::{PixelSize, pending_file};
+use model::DeviceChoice;
+use model::dataset::RgbImage;
+use model::evaluation::{self, EvalOptions, Protocol, ScenePrediction, UnknownProtocol, evaluate};
+
+use crate::config::find_model;
+use crate::engine::{Engine, EngineOptions};
+use crate::error::PipelineError;
+use crate::mosaic::picture::{PictureTiling, answer_picture};
+use crate::progress::Progress;
+use crate::tiling::Overlap;
+
+/// What `geophrase eval` was asked to do.
+#[derive(Clone, Debug)]
+pub struct EvalRequest {
+    /// Referring records.
+    pub records: PathBuf,
+    /// The folder that the records' image names are relative to.
+    pub images: PathBuf,
+    /// Where the numbers go.
+    pub json: Option<PathBuf>,
+    /// The rules to score by.
+    pub protocol: String,
+    /// Only records of this split.
+    pub split: Option<String>,
+    /// Whether every record's score is kept.
+    pub per_record: bool,
+    /// Whether a JSON file that exists is replaced.
+    pub overwrite: bool,
+    /// The model folder, if one was named.
+    pub model: Option<PathBuf>,
+    /// The device to compute on.
+    pub device: DeviceChoice,
+    /// Tiles given to the model at once.
+    pub batch: usize,
+    /// Whether a progress bar is shown.
+    pub watched: bool,
+}
+
+/// Scores the records, prints a table, and writes the numbers.
+///
+/// # Errors
+/// Records, pictures or a model that cannot be used, a file that cannot be written.
+pub fn eval(request: &EvalRequest) -> Result<(), PipelineError> {
+    let protocol: Protocol =
+        request.protocol.parse().map_err(|error: UnknownProtocol| PipelineError::Usage(error.to_string()))?;
+    let options = EvalOptions::new(protocol);
+    let mut rules = evaluation::EvalRequest::new(&request.records, &request.images, options);
+    rules.split = request.split.clone();
+    rules.keep_records = request.per_record;
+    let folder = find_model(request.model.clone())?;
+    let engine_options = EngineOptions {
+        device: request.device,
+        raw_uncertainty: true,
+        gate: options.gate,
+        calibrate: options.calibrate,
+    };
+    let mut engine = Engine::open(&folder, engine_options)?;
+    let tiling = PictureTiling { overlap: Overlap::Percent(20.0), batch: request.batch, raw_uncertainty: true };
+
+    let mut progress = None;
+    let mut report = evaluate::<PipelineError>(
+        &rules,
+        &mut |picture: &RgbImage, phrases: &[String]| {
+            let size = PixelSize { width: picture.cols as u32, height: picture.rows as u32 };
+            let predictor = engine.asks(phrases)?;
+            let answers = answer_picture(predictor, size, &picture.to_planes(), tiling)?;
+            let scene = |answer: model::TilePrediction| ScenePrediction {
+                probability: answer.probability,
+                uncertainty: answer.uncertainty,
+                raw_uncertainty: answer.raw_uncertainty,
+            };
+            Ok(answers.into_iter().map(scene).collect())
+        },
+        &mut |done, total| {
+            let bar = progress.get_or_insert_with(|| Progress::new(total as u64, "records", request.watched));
+            bar.reached(done as u64);
+        },
+    )?;
+    if let Some(bar) = progress {
+        bar.finish();
+    }
+    report.model = Some(engine.name());
+    // A reader such as `head` may have gone already.
+    let _ = std::io::stdout().write_all(report.table().as_bytes());
+    if let Some(json) = &request.json {
+        let text = serde_json::to_vec_pretty(&report)
+            .map_err(|error| PipelineError::Write { path: json.clone(), source: error.into() })?;
+        pending_file(json, request.overwrite, &text)?.commit()?;
+    }
+    Ok(())
+}

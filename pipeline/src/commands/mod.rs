@@ -1,0 +1,9 @@
+//! The work behind the commands; flags are in `cli`.
+
+pub mod demo;
+pub mod eval;
+pub mod preview;
+pub mod segment;
+pub mod synth;
+pub mod train;
+pub mod weights;

@@ -1,0 +1,4 @@
+//! Pictures for people: panels, colours, letters.
+
+pub mod letters;
+pub mod panels;
