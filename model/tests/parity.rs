@@ -14,7 +14,7 @@ use model::text::{BertConfig, PromptTokenizer, TokenBatch};
 use model::vision::block::InvertedResidualConfig;
 use model::vision::{ConvNextConfig, EfficientNetLite, EfficientNetLiteConfig, VisionConfig, VisionTower};
 use model::weights::convert::fold_efficientnet_lite;
-use model::weights::{StoredTensor, TensorFile, key_map, load_into};
+use model::weights::{Precision, StoredTensor, TensorFile, key_map, load_into};
 
 /// Largest difference allowed, relative to the largest activation of the reference.
 const TOLERANCE: f32 = 1e-4;
@@ -65,13 +65,13 @@ fn tokens(fixture: &TensorFile) -> (Tensor<Flex, 2, Int>, Tensor<Flex, 2, Bool>)
     TokenBatch::from_rows(&rows, ids.shape[1]).to_tensors(&FlexDevice)
 }
 
-/// Fails where the values differ by more than [`TOLERANCE`], and prints by how much they do.
-fn compare(what: &str, found: &[f32], expected: &[f32]) {
+/// Fails where the values differ by more than `tolerance` of the largest, and prints by how much they do.
+fn compare(what: &str, found: &[f32], expected: &[f32], tolerance: f32) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
     let error = found.iter().zip(expected).fold(0.0_f32, |error, (a, b)| error.max((a - b).abs()));
     println!("{what}: max error {:.1e} of the largest activation {largest:.3}", error / largest);
-    assert!(error <= TOLERANCE * largest, "{what}: {error} where the largest activation is {largest}");
+    assert!(error <= tolerance * largest, "{what}: {error} where the largest activation is {largest}");
 }
 
 fn compare_levels(what: &str, found: Vec<Tensor<Flex, 4>>, fixture: &TensorFile) {
@@ -79,12 +79,17 @@ fn compare_levels(what: &str, found: Vec<Tensor<Flex, 4>>, fixture: &TensorFile)
     for (level, found) in found.into_iter().enumerate() {
         let expected = &fixture.tensors[&format!("output.{level}")];
         assert_eq!(found.dims().to_vec(), expected.shape, "{what}, level {level}");
-        compare(&format!("{what}, level {level}"), &found.into_data().into_vec::<f32>().unwrap(), &expected.values);
+        compare(
+            &format!("{what}, level {level}"),
+            &found.into_data().into_vec::<f32>().unwrap(),
+            &expected.values,
+            TOLERANCE,
+        );
     }
 }
 
 /// Real tokens only: what stands in the place of padding has no meaning and no reader.
-fn compare_features(what: &str, found: Tensor<Flex, 3>, fixture: &TensorFile) {
+fn compare_features(what: &str, found: Tensor<Flex, 3>, fixture: &TensorFile, tolerance: f32) {
     let expected = &fixture.tensors["output.features"];
     assert_eq!(found.dims().to_vec(), expected.shape);
     let width = expected.shape[2];
@@ -93,7 +98,7 @@ fn compare_features(what: &str, found: Tensor<Flex, 3>, fixture: &TensorFile) {
     let real = |values: &[f32]| -> Vec<f32> {
         values.chunks(width).zip(mask).filter(|(_, real)| **real == 1.0).flat_map(|(row, _)| row.to_vec()).collect()
     };
-    compare(what, &real(&found), &real(&expected.values));
+    compare(what, &real(&found), &real(&expected.values), tolerance);
 }
 
 /// The blocks of `small()` in `export_efficientnet_lite.py`.
@@ -144,7 +149,7 @@ fn a_small_bert_gives_the_numbers_of_transformers_with_padding() {
     let config = BertConfig { vocabulary: 60, width: 32, layers: 2, heads: 4, intermediate: 64, max_positions: 16 };
     let bert = loaded(config.init::<Flex>(&FlexDevice), &renamed(&fixture, key_map::bert));
     let (ids, padding) = tokens(&fixture);
-    compare_features("bert_small", bert.forward(ids, padding), &fixture);
+    compare_features("bert_small", bert.forward(ids, padding), &fixture, TOLERANCE);
 }
 
 #[test]
@@ -164,7 +169,7 @@ fn the_six_layer_bert_gives_the_numbers_of_transformers_with_its_own_weights() {
     let fixture = fixture("bert_mini");
     let bert = loaded(BertConfig::mini().init::<Flex>(&FlexDevice), &TensorFile::read(&path).unwrap().tensors);
     let (ids, padding) = tokens(&fixture);
-    compare_features("bert_mini", bert.forward(ids, padding), &fixture);
+    compare_features("bert_mini", bert.forward(ids, padding), &fixture, TOLERANCE);
 }
 
 #[test]
@@ -180,4 +185,17 @@ fn the_tokenizer_gives_the_ids_of_transformers_cut_as_the_published_protocol_cut
     for (phrase, length) in phrases.iter().zip(facts["lengths"].as_array().unwrap()) {
         assert_eq!(tokenizer.token_ids(phrase).unwrap().len() as u64, length.as_u64().unwrap(), "{phrase}");
     }
+}
+
+#[test]
+fn storing_the_six_layer_bert_compactly_changes_its_features_little() {
+    let Some(path) = pretrained("text.safetensors") else { return };
+    let bytes = TensorFile::read(&path).unwrap().to_bytes(Precision::Compact).unwrap();
+    // 11.7 M word embeddings at 1 byte and 11.0 M other values at 2 bytes.
+    assert!(bytes.len() < 35 << 20, "{} bytes", bytes.len());
+    let compact = TensorFile::from_bytes(&bytes).unwrap();
+    let bert = loaded(BertConfig::mini().init::<Flex>(&FlexDevice), &compact.tensors);
+    let fixture = fixture("bert_mini");
+    let (ids, padding) = tokens(&fixture);
+    compare_features("bert_mini, compact", bert.forward(ids, padding), &fixture, 1e-2);
 }

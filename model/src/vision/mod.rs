@@ -31,6 +31,7 @@ pub enum VisionConfig {
 ///
 /// Weights are named as if the enum were not there: `stem.weight`, not `EfficientnetLite.stem.weight`.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a model has one tower; a box would only add a step to reach it")]
 pub enum VisionTower<B: Backend> {
     /// ConvNeXt.
     Convnext(ConvNext<B>),
