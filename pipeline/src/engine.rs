@@ -2,20 +2,33 @@
 
 use std::path::Path;
 
-use model::{DeviceChoice, TilePredictor};
+use model::{ModelInfo, Segmenter, SegmenterOptions, open_segmenter};
 
 use crate::error::PipelineError;
 use crate::report::ModelReport;
 
-/// How to open a model.
-#[derive(Clone, Copy, Debug)]
-pub struct EngineOptions {
-    /// The device to compute on.
-    pub device: DeviceChoice,
-    /// Whether the scorer's own map is wanted.
-    pub raw_uncertainty: bool,
-    /// Whether the presence gate may close tiles.
-    pub gate: bool,
-    /// Whether probabilities and uncertainties are calibrated.
-    pub calibrate: bool,
+/// The model in a folder, asked for some prompts.
+///
+/// # Errors
+/// A folder that is missing or damaged, a device that is absent, a prompt the model cannot take.
+pub fn open(
+    folder: &Path,
+    prompts: &[String],
+    options: &SegmenterOptions,
+) -> Result<Box<dyn Segmenter>, PipelineError> {
+    let mut segmenter = open_segmenter(folder, options)?;
+    segmenter.ask(prompts)?;
+    Ok(segmenter)
+}
+
+/// The model as a report names it.
+#[must_use]
+pub fn described(info: &ModelInfo) -> ModelReport {
+    ModelReport {
+        name: info.name.clone(),
+        hash: info.hash.clone(),
+        tile_px: info.tile_px,
+        device: info.device.clone(),
+        pixel_size_m: Some(info.pixel_size_m.into()),
+    }
 }

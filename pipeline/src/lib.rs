@@ -3,7 +3,10 @@
 //! This crate knows time, threads, flags and the files a user names. Pixels and polygons are `geo_io`'s, tensors and
 //! words are `model`'s; the two meet only here.
 
+pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod engine;
 pub mod error;
 pub mod exit;
 pub mod logging;

@@ -12,9 +12,9 @@ use crate::logging::Verbosity;
 /// Run the shipped example and show what it finds.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// The folder with the scene (scene.tif) and its prompts (prompts.txt).
-    #[arg(long, value_name = "DIR", default_value = "data/demo")]
-    data: PathBuf,
+    /// The scene.
+    #[arg(long, value_name = "FILE.tif", default_value = "data/demo/scene.tif")]
+    scene: PathBuf,
     /// Where results go; those of an earlier demo are replaced.
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
@@ -25,7 +25,7 @@ pub(crate) struct DemoArgs {
 impl DemoArgs {
     pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
         demo(DemoRequest {
-            data: self.data,
+            scene: self.scene,
             out: self.out,
             model: self.engine.model,
             device: self.engine.device,

@@ -91,7 +91,9 @@ mod tests {
 
     #[test]
     fn usage_errors_are_one_line_and_help_is_none() {
-        for wrong in [&["geophrase"][..], &["geophrase", "segment"], &["geophrase", "segment", "a", "--device", "abacus"]] {
+        for wrong in
+            [&["geophrase"][..], &["geophrase", "segment"], &["geophrase", "segment", "a", "--device", "abacus"]]
+        {
             let error = Cli::try_parse_from(wrong).unwrap_err();
             if let Some(line) = usage_line(&error) {
                 assert!(!line.contains('\n') && line.len() > 30, "{line}");

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use geo_io::PixelSize;
+use model::synthetic::{DEMO_PROMPTS, demo_world};
 
 use crate::commands::synth::{DatasetRequest, SceneRequest, dataset, scene, world_of};
 use crate::error::PipelineError;
@@ -20,6 +21,9 @@ pub(crate) struct SynthArgs {
     /// Draw pictures and referring records (records.jsonl) into a new folder.
     #[arg(long, value_name = "DIR")]
     dataset: Option<PathBuf>,
+    /// Draw the scene of the demo; its phrases are the demo's unless others are given.
+    #[arg(long, requires = "out", conflicts_with_all = ["seed", "size", "pixel_size", "world_origin"])]
+    demo: bool,
     /// Another seed, another world.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -42,7 +46,7 @@ pub(crate) struct SynthArgs {
     #[arg(long, value_name = "FILE.tif", requires = "out")]
     instances: Option<PathBuf>,
     /// Write referring records of the phrases, with exact masks of the whole scene.
-    #[arg(long, value_name = "FILE.jsonl", requires = "out", requires = "phrases")]
+    #[arg(long, value_name = "FILE.jsonl", requires = "out")]
     records: Option<PathBuf>,
     /// A phrase for the records; may be given several times.
     #[arg(long = "phrase", value_name = "PHRASE", requires = "records")]
@@ -71,12 +75,20 @@ impl SynthArgs {
             (Some(out), _) => {
                 let request = SceneRequest {
                     out,
-                    world: world_of(self.seed, self.size, self.pixel_size, self.world_origin),
+                    world: if self.demo {
+                        demo_world()
+                    } else {
+                        world_of(self.seed, self.size, self.pixel_size, self.world_origin)
+                    },
                     crs: self.crs,
                     origin: self.origin,
                     instances: self.instances,
                     records: self.records,
-                    phrases: self.phrases,
+                    phrases: if self.demo && self.phrases.is_empty() {
+                        DEMO_PROMPTS.map(str::to_owned).to_vec()
+                    } else {
+                        self.phrases
+                    },
                     jpeg: self.jpeg,
                     overwrite: self.overwrite,
                     watched,

@@ -1,10 +1,11 @@
-//! `geophrase demo`: the shipped scene and prompts, a table of what was found, and a picture.
+//! `geophrase demo`: three prompts on the shipped scene, a table of what was found, and a picture.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use geo_io::{Detection, SceneOptions};
 use model::DeviceChoice;
+use model::synthetic::DEMO_PROMPTS;
 
 use crate::commands::preview::{panels, save_png};
 use crate::commands::segment::{SegmentRequest, segment};
@@ -28,8 +29,8 @@ const PANEL_PX: u32 = 640;
 /// What `geophrase demo` was asked to do.
 #[derive(Clone, Debug)]
 pub struct DemoRequest {
-    /// The folder with the scene and its prompts.
-    pub data: PathBuf,
+    /// The scene.
+    pub scene: PathBuf,
     /// Where results go.
     pub out: PathBuf,
     /// The model folder, if one was named.
@@ -45,10 +46,10 @@ pub struct DemoRequest {
 /// Runs the example and prints what it found.
 ///
 /// # Errors
-/// Whatever stops `segment`, or a data folder without scene or prompts.
+/// Whatever stops `segment`, or a picture that cannot be written.
 pub fn demo(request: DemoRequest) -> Result<(), PipelineError> {
-    let scene = request.data.join("scene.tif");
-    let prompts = prompts(&request.data.join("prompts.txt"))?;
+    let scene = request.scene;
+    let prompts = DEMO_PROMPTS.map(str::to_owned);
     let out = request.out;
     std::fs::create_dir_all(&out).map_err(|source| PipelineError::Create { path: out.clone(), source })?;
     let outputs = OutputConfig {
@@ -62,7 +63,7 @@ pub fn demo(request: DemoRequest) -> Result<(), PipelineError> {
         SegmentRequest {
             scene: scene.clone().into_os_string(),
             scene_options: SceneOptions::default(),
-            prompts: prompts.clone(),
+            prompts: prompts.to_vec(),
             model: request.model,
             device: request.device,
             run: RunConfig { batch: request.batch, min_area: MIN_AREA, ..RunConfig::new(outputs) },
@@ -84,18 +85,6 @@ pub fn demo(request: DemoRequest) -> Result<(), PipelineError> {
     // A reader such as `head` may have gone already.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
-}
-
-/// The prompts of a text file, one per line.
-fn prompts(file: &Path) -> Result<Vec<String>, PipelineError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|source| PipelineError::ReadInput { path: file.to_owned(), source })?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let prompts: Vec<String> = lines.map(str::to_owned).collect();
-    if prompts.is_empty() {
-        return Err(PipelineError::Usage(format!("{} holds no prompt", file.display())));
-    }
-    Ok(prompts)
 }
 
 /// What was found, and where: the largest detections of each prompt.
@@ -134,19 +123,4 @@ fn table(report: &Report, detections: &[Detection]) -> String {
     }
     text.push('\n');
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prompts_are_the_lines_that_are_no_comments() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("prompts.txt");
-        std::fs::write(&file, "# three prompts\nthe ships\n\n  a red roof \n").unwrap();
-        assert_eq!(prompts(&file).unwrap(), ["the ships", "a red roof"]);
-        std::fs::write(&file, "# none\n").unwrap();
-        assert!(prompts(&file).is_err());
-    }
 }

@@ -4,12 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use geo_io::{PixelSize, pending_file};
-use model::DeviceChoice;
 use model::dataset::RgbImage;
-use model::evaluation::{self, EvalOptions, Protocol, ScenePrediction, UnknownProtocol, evaluate};
+use model::evaluation::{self, EvalOptions, Protocol, ScenePrediction, evaluate};
+use model::{DeviceChoice, SegmenterOptions};
 
 use crate::config::find_model;
-use crate::engine::{Engine, EngineOptions};
+use crate::engine;
 use crate::error::PipelineError;
 use crate::mosaic::picture::{PictureTiling, answer_picture};
 use crate::progress::Progress;
@@ -47,20 +47,21 @@ pub struct EvalRequest {
 /// # Errors
 /// Records, pictures or a model that cannot be used, a file that cannot be written.
 pub fn eval(request: &EvalRequest) -> Result<(), PipelineError> {
-    let protocol: Protocol =
-        request.protocol.parse().map_err(|error: UnknownProtocol| PipelineError::Usage(error.to_string()))?;
+    let protocol = request.protocol.parse::<Protocol>().map_err(|error| PipelineError::Usage(error.to_string()))?;
     let options = EvalOptions::new(protocol);
-    let mut rules = evaluation::EvalRequest::new(&request.records, &request.images, options);
+    let mut rules = evaluation::EvalRequest::new(&request.records, &request.images, options.clone());
     rules.split = request.split.clone();
     rules.keep_records = request.per_record;
     let folder = find_model(request.model.clone())?;
-    let engine_options = EngineOptions {
+    let segmenter_options = SegmenterOptions {
         device: request.device,
         raw_uncertainty: true,
         gate: options.gate,
         calibrate: options.calibrate,
+        // Published phrases are cut to the model's length, as the papers do; a user's prompt is refused instead.
+        cut_long_prompts: true,
     };
-    let mut engine = Engine::open(&folder, engine_options)?;
+    let mut segmenter = engine::open(&folder, &[], &segmenter_options)?;
     let tiling = PictureTiling { overlap: Overlap::Percent(20.0), batch: request.batch, raw_uncertainty: true };
 
     let mut progress = None;
@@ -68,8 +69,8 @@ pub fn eval(request: &EvalRequest) -> Result<(), PipelineError> {
         &rules,
         &mut |picture: &RgbImage, phrases: &[String]| {
             let size = PixelSize { width: picture.cols as u32, height: picture.rows as u32 };
-            let predictor = engine.asks(phrases)?;
-            let answers = answer_picture(predictor, size, &picture.to_planes(), tiling)?;
+            segmenter.ask(phrases)?;
+            let answers = answer_picture(segmenter.as_mut(), size, &picture.to_planes(), tiling)?;
             let scene = |answer: model::TilePrediction| ScenePrediction {
                 probability: answer.probability,
                 uncertainty: answer.uncertainty,
@@ -85,7 +86,7 @@ pub fn eval(request: &EvalRequest) -> Result<(), PipelineError> {
     if let Some(bar) = progress {
         bar.finish();
     }
-    report.model = Some(engine.name());
+    report.model = Some(format!("{} {}", segmenter.info().name, segmenter.info().hash));
     // A reader such as `head` may have gone already.
     let _ = std::io::stdout().write_all(report.table().as_bytes());
     if let Some(json) = &request.json {

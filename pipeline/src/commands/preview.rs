@@ -43,10 +43,9 @@ pub fn preview(request: &PreviewRequest) -> Result<(), PipelineError> {
 /// A file that exists and may not be replaced, or that cannot be written.
 pub fn save_png(picture: &RgbImage, out: &Path, overwrite: bool) -> Result<(), PipelineError> {
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, ImageFormat::Png).map_err(|error| PipelineError::Write {
-        path: out.to_owned(),
-        source: std::io::Error::other(error),
-    })?;
+    picture
+        .write_to(&mut bytes, ImageFormat::Png)
+        .map_err(|error| PipelineError::Write { path: out.to_owned(), source: std::io::Error::other(error) })?;
     pending_file(out, overwrite, bytes.get_ref())?.commit()?;
     Ok(())
 }
@@ -78,7 +77,9 @@ pub fn panels(scene: &OsStr, raster: &Path, panel_px: u32) -> Result<Panels, Pip
             panels.scene.push([r, g, b].map(|value| value.round().clamp(0.0, 255.0) as u8));
         }
         // The mask is 0 or 1 on the 8-bit scale; a picture's pixel is inside when most of it is.
-        panels.mask.extend(averaged(mask, window, factor)?.map(|[label, _, _, valid]| (valid > 0.0).then_some(label > 0.5)));
+        panels
+            .mask
+            .extend(averaged(mask, window, factor)?.map(|[label, _, _, valid]| (valid > 0.0).then_some(label > 0.5)));
         panels.uncertainty.extend(averaged(doubt, window, factor)?.map(|[doubt, ..]| doubt / 255.0));
     }
     Ok(panels)

@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use geo_io::{Scene, SceneOptions};
-use model::DeviceChoice;
 use model::text::{check_prompt, frame_words};
+use model::{DeviceChoice, SegmenterOptions};
 
 use crate::config::{MinArea, RunConfig, find_model};
 use crate::engine;
@@ -41,10 +41,7 @@ pub struct SegmentRequest {
 ///
 /// # Errors
 /// Whatever stopped the run; nothing is left behind then.
-pub fn segment(
-    request: SegmentRequest,
-    interrupt: impl Future<Output = Signal>,
-) -> Result<Outcome, PipelineError> {
+pub fn segment(request: SegmentRequest, interrupt: impl Future<Output = Signal>) -> Result<Outcome, PipelineError> {
     let verbosity = request.verbosity;
     let prompts = checked_prompts(&request.prompts)?;
     let names = OutputNames::new(&request.run.outputs, &prompts, &request.scene)?;
@@ -87,7 +84,9 @@ fn load(
         let reason = "a scene without a CRS has no square metres: give --min-area in pixels, such as 40px";
         return Err(PipelineError::Usage(reason.into()));
     }
-    let (predictor, model) = engine::open(&folder, &prompts, device, config.raw_uncertainty)?;
+    let options = SegmenterOptions { device, raw_uncertainty: config.raw_uncertainty, ..SegmenterOptions::default() };
+    let predictor = engine::open(&folder, &prompts, &options)?;
+    let model = engine::described(predictor.info());
     let prompts = prompts
         .into_iter()
         .map(|text| PromptSpec { frame_words: frame_words(&text).iter().map(|&word| word.into()).collect(), text })

@@ -98,21 +98,16 @@ fn draw_scene(request: &SceneRequest, cancel: &Cancel) -> Result<(), PipelineErr
     progress.finish();
     let mut pending = painter.finish()?;
     if let (Some(path), Some(truth)) = (&request.records, truth) {
-        let frame = Frame::new(
-            size.height as usize,
-            size.width as usize,
-            config.pixel_size_m,
-            truth.raster,
-            &truth.instances,
-        );
+        let frame =
+            Frame::new(size.height as usize, size.width as usize, config.pixel_size_m, truth.raster, &truth.instances);
         let image = request.out.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut lines = Vec::new();
         for (number, phrase) in request.phrases.iter().enumerate() {
             let record = record_of(phrase, number, &frame, &image)?;
-            lines.extend(serde_json::to_vec(&record).map_err(|error| PipelineError::Write {
-                path: path.clone(),
-                source: error.into(),
-            })?);
+            lines.extend(
+                serde_json::to_vec(&record)
+                    .map_err(|error| PipelineError::Write { path: path.clone(), source: error.into() })?,
+            );
             lines.push(b'\n');
         }
         pending = pending.merge(pending_file(path, request.overwrite, &lines)?);
@@ -139,7 +134,9 @@ impl Truth {
 
 fn record_of(phrase: &str, number: usize, frame: &Frame, image: &str) -> Result<ReferringRecord, PipelineError> {
     let targets = resolve(phrase, frame).ok_or_else(|| {
-        PipelineError::Usage(format!("phrase {phrase:?} is not in the grammar of the generator, or unclear in this scene"))
+        PipelineError::Usage(format!(
+            "phrase {phrase:?} is not in the grammar of the generator, or unclear in this scene"
+        ))
     })?;
     let (rows, cols) = frame.size();
     Ok(ReferringRecord {
@@ -211,9 +208,7 @@ fn draw_dataset(request: &DatasetRequest, cancel: &Cancel) -> Result<(), Pipelin
         let picture = RgbImage::from_raw(side, side, drawn.rgb)
             .ok_or_else(|| PipelineError::Synth("a picture of another size".into()))?;
         let path = partial.path().join(&image);
-        picture
-            .save(&path)
-            .map_err(|error| PipelineError::Write { path, source: std::io::Error::other(error) })?;
+        picture.save(&path).map_err(|error| PipelineError::Write { path, source: std::io::Error::other(error) })?;
         progress.advance(1);
     }
     progress.finish();
