@@ -12,8 +12,8 @@ use super::tensor_file::{Precision, StoredTensor, TensorFile, write_file};
 use super::torch_file;
 use crate::error::ModelError;
 use crate::text::{BertConfig, PromptTokenizer};
-use crate::vision::VisionConfig;
 use crate::vision::block::InvertedResidualConfig;
+use crate::vision::{ConvNextConfig, VisionConfig};
 
 /// Metadata key of a tower's configuration.
 pub const CONFIG_KEY: &str = "config";
@@ -65,7 +65,9 @@ pub fn convert_vision(path: &Path, config: &VisionConfig) -> Result<TensorFile, 
     let foreign = read_foreign(path)?;
     let tensors = match config {
         VisionConfig::EfficientnetLite(config) => fold_efficientnet_lite(&foreign, &config.blocks()),
-        VisionConfig::Convnext(_) => key_map::rename(foreign, key_map::convnext).map(|(tensors, _)| tensors),
+        VisionConfig::Convnext(config) => {
+            key_map::rename(foreign, key_map::convnext).and_then(|(tensors, _)| complete_convnext(tensors, config))
+        }
     }
     .map_err(|reason| refuse(path, reason))?;
     let config = serde_json::to_string(config).map_err(|cause| refuse(path, cause.to_string()))?;
@@ -130,6 +132,33 @@ fn read_foreign(path: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelErro
     torch_file::read(path).map_err(|reason| refuse(path, reason))
 }
 
+/// A ConvNeXt of the configured size, with the output norms that a classifier's file lacks: they start as no change of
+/// scale and no shift.
+fn complete_convnext(
+    mut tensors: BTreeMap<String, StoredTensor>,
+    config: &ConvNextConfig,
+) -> Result<BTreeMap<String, StoredTensor>, String> {
+    let stem = tensors.get("downsample.0.conv.bias").ok_or("is not a ConvNeXt: it has no stem")?;
+    let [first, ..] = config.channels;
+    if stem.values.len() != first {
+        return Err(format!("starts with {} channels, the configured ConvNeXt with {first}", stem.values.len()));
+    }
+    for (stage, (depth, channels)) in config.depths.into_iter().zip(config.channels).enumerate() {
+        let prefix = format!("stages.{stage}.");
+        let blocks: BTreeSet<&str> =
+            tensors.keys().filter_map(|name| name.strip_prefix(&prefix)?.split('.').next()).collect();
+        if blocks.len() != depth {
+            return Err(format!("has {} blocks in stage {stage}, the configured ConvNeXt {depth}", blocks.len()));
+        }
+        for (field, value) in [("gamma", 1.0), ("beta", 0.0)] {
+            tensors
+                .entry(format!("norms.{stage}.{field}"))
+                .or_insert_with(|| StoredTensor::new(vec![channels], vec![value; channels]));
+        }
+    }
+    Ok(tensors)
+}
+
 /// Convolutions of an EfficientNet-Lite, each with the batch norm after it folded in, under our names.
 ///
 /// # Errors
@@ -157,7 +186,9 @@ pub fn fold_efficientnet_lite(
     let mut folded = BTreeMap::new();
     for (conv, norm, ours) in pairs {
         let mut take = |name: String| {
-            let tensor = foreign.get(&name).ok_or_else(|| format!("has no tensor {name}"));
+            let tensor = foreign
+                .get(&name)
+                .ok_or_else(|| format!("has no tensor {name}: it is another architecture or variant"));
             used.insert(name);
             tensor
         };
@@ -227,5 +258,22 @@ mod tests {
         let close = |found: &[f32], expected: &[f32]| found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
         assert!(close(&weight.values, &[20.0, 5.0]), "{:?}", weight.values);
         assert!(close(&bias.values, &[-5.0, 0.0]), "{:?}", bias.values);
+    }
+
+    #[test]
+    fn a_convnext_of_another_size_is_refused_and_a_classifier_gets_its_output_norms() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/convnext_small_timm.safetensors");
+        let foreign = TensorFile::read(&fixture).unwrap().under("weights.");
+        let (mut tensors, _) = key_map::rename(foreign, key_map::convnext).unwrap();
+        let config = ConvNextConfig { depths: [1, 1, 2, 1], channels: [8, 16, 32, 64] };
+        tensors.remove("norms.2.gamma").unwrap();
+        let complete = complete_convnext(tensors.clone(), &config).unwrap();
+        assert_eq!(complete["norms.2.gamma"].values, [1.0; 32]);
+        // A norm that the file has is kept.
+        assert_eq!(complete["norms.2.beta"], tensors["norms.2.beta"]);
+        let deeper = ConvNextConfig { depths: [1, 1, 3, 1], ..config };
+        assert!(complete_convnext(tensors.clone(), &deeper).unwrap_err().contains("2 blocks in stage 2"));
+        let wider = ConvNextConfig { channels: [16, 32, 64, 128], ..config };
+        assert!(complete_convnext(tensors, &wider).unwrap_err().contains("8 channels"));
     }
 }

@@ -28,12 +28,18 @@ pub(super) enum Value {
     Other,
 }
 
+/// Deepest nesting kept; a state dictionary needs a dozen levels.
+const MAX_DEPTH: usize = 64;
+/// Most values copied to and from the memo, so that a small file cannot ask for a huge object.
+const MAX_COPIES: usize = 20_000_000;
+
 /// The values on the stack, and the marks that group them.
 #[derive(Default)]
 struct Machine {
     stack: Vec<Value>,
     marks: Vec<usize>,
     memo: HashMap<u32, Value>,
+    copies: usize,
 }
 
 /// The object that the next pickle of a stream describes.
@@ -89,30 +95,30 @@ impl Machine {
             b'}' => self.stack.push(Value::Dict(Vec::new())),
             b']' | b')' => self.stack.push(Value::Sequence(Vec::new())),
             b't' | b'l' => {
-                let items = self.pop_to_mark()?;
+                let items = shallow(self.pop_to_mark()?)?;
                 self.stack.push(Value::Sequence(items));
             }
             0x85..=0x87 => {
                 let from = self.below(usize::from(opcode - 0x84))?;
-                let items = self.stack.split_off(from);
+                let items = shallow(self.stack.split_off(from))?;
                 self.stack.push(Value::Sequence(items));
             }
             b'a' => {
                 let item = self.pop()?;
-                self.append(vec![item]);
+                self.append(shallow(vec![item])?);
             }
             b'e' => {
                 let items = self.pop_to_mark()?;
-                self.append(items);
+                self.append(shallow(items)?);
             }
             b's' => {
                 let from = self.below(2)?;
                 let pair = self.stack.split_off(from);
-                self.insert(pair);
+                self.insert(shallow(pair)?);
             }
             b'u' => {
                 let items = self.pop_to_mark()?;
-                self.insert(items);
+                self.insert(shallow(items)?);
             }
             b'q' => self.remember(u32::from(bytes::<1>(stream)?[0]))?,
             b'r' => self.remember(u32::from_le_bytes(bytes(stream)?))?,
@@ -121,7 +127,8 @@ impl Machine {
             b'j' => self.recall(u32::from_le_bytes(bytes(stream)?))?,
             b'Q' => {
                 let id = self.pop()?;
-                self.stack.push(Value::Persistent(Box::new(id)));
+                let mut id = shallow(vec![id])?;
+                self.stack.extend(id.pop().map(|id| Value::Persistent(Box::new(id))));
             }
             b'R' | 0x81 => {
                 let (arguments, function) = (self.pop()?, self.pop()?);
@@ -178,16 +185,54 @@ impl Machine {
     }
 
     fn remember(&mut self, slot: u32) -> Result<(), String> {
-        let value = self.stack.last().cloned().ok_or(DAMAGED)?;
-        self.memo.insert(slot, value);
+        let value = self.stack.last().ok_or(DAMAGED)?;
+        self.copies += value.count();
+        if self.copies > MAX_COPIES {
+            return Err("describes more values than a weight file has".to_owned());
+        }
+        self.memo.insert(slot, value.clone());
         Ok(())
     }
 
     fn recall(&mut self, slot: u32) -> Result<(), String> {
-        let value = self.memo.get(&slot).cloned().ok_or(DAMAGED)?;
-        self.stack.push(value);
+        let value = self.memo.get(&slot).ok_or(DAMAGED)?;
+        self.copies += value.count();
+        if self.copies > MAX_COPIES {
+            return Err("describes more values than a weight file has".to_owned());
+        }
+        self.stack.push(value.clone());
         Ok(())
     }
+}
+
+impl Value {
+    /// The values directly inside this one.
+    fn children(&self) -> Box<dyn Iterator<Item = &Value> + '_> {
+        match self {
+            Self::Sequence(items) | Self::Call(_, items) => Box::new(items.iter()),
+            Self::Dict(entries) => Box::new(entries.iter().flat_map(|(key, value)| [key, value])),
+            Self::Persistent(id) => Box::new(std::iter::once(id.as_ref())),
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// The values in this one, itself included. Recursion is safe: see [`shallow`].
+    fn count(&self) -> usize {
+        1 + self.children().map(Self::count).sum::<usize>()
+    }
+
+    fn depth(&self) -> usize {
+        1 + self.children().map(Self::depth).max().unwrap_or(0)
+    }
+}
+
+/// The same values, once it is known that one more level around them is not too deep. Every value that gets children
+/// passes here, so that no recursion over a value can exhaust the stack.
+fn shallow(items: Vec<Value>) -> Result<Vec<Value>, String> {
+    if items.iter().any(|item| item.depth() >= MAX_DEPTH) {
+        return Err(format!("nests values more than {MAX_DEPTH} deep, which no weight file does"));
+    }
+    Ok(items)
 }
 
 const CUT_SHORT: &str = "is cut short: fetch it again";
@@ -254,6 +299,20 @@ mod tests {
         let expected =
             Value::Dict(vec![(text("a"), Value::Int(-1)), (text("b"), Value::Sequence(vec![Value::Int(256)]))]);
         assert_eq!(read(&mut pickle.as_slice()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_pickle_that_would_exhaust_stack_or_memory_is_refused() {
+        // () wrapped in a million one-tuples.
+        let deep: Vec<u8> = [b")".as_slice(), &[0x85; 1_000_000], b"."].concat();
+        assert!(read(&mut deep.as_slice()).unwrap_err().contains("deep"));
+        // t = (t, t) forty times over: remember, recall, pair.
+        let mut wide = b")".to_vec();
+        for _ in 0..40 {
+            wide.extend(b"q\x00h\x00\x86");
+        }
+        wide.push(b'.');
+        assert!(read(&mut wide.as_slice()).unwrap_err().contains("more values"));
     }
 
     #[test]
