@@ -4,6 +4,8 @@
 //! random weights carry their weights and are always compared. The pre-trained towers are compared where
 //! `make pretrained` has put them, and say that they were skipped where it has not.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be read fails the test that needs it")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
