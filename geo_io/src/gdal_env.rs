@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_a_raster_says_why() {
-        let failure = open_raster(OsStr::new("/nowhere/at all.tif")).err().expect("nothing is there");
+        let failure = open_raster(OsStr::new("/nowhere/at all.tif")).expect_err("nothing is there");
         assert!(failure.message().contains("/nowhere/at all.tif"), "{failure}");
     }
 }

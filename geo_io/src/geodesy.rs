@@ -136,6 +136,19 @@ mod tests {
     }
 
     #[test]
+    fn a_few_small_pixels_are_measured_to_a_tenth_of_a_percent() {
+        // Drone pixels of 0.03 m: one is 9e-4 m2, and the sums over the globe behind it must not drown that.
+        for northing in [100.0, 3_000_000.0, 8_000_000.0] {
+            let context = context("EPSG:32633", [500_000.0, 0.03, 0.0, northing, 0.0, -0.03]);
+            for side in [1, 2, 5] {
+                let expected = (f64::from(side) * 0.03 / 0.9996).powi(2);
+                let measures = context.measure(&square(side), &[]).unwrap();
+                assert!((measures.area_m2 / expected - 1.0).abs() < 1e-3, "{northing} {side} {measures:?} {expected}");
+            }
+        }
+    }
+
+    #[test]
     fn a_hole_takes_area_away_and_adds_length() {
         let context = context("EPSG:32633", [500_000.0, 1.0, 0.0, 5_000_000.0, 0.0, -1.0]);
         let with_hole = context.measure(&square(10), &[square(5)]).unwrap();

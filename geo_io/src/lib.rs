@@ -44,3 +44,21 @@ pub use vector_writer::{VectorFormat, VectorOptions, VectorWriter};
 pub use vectorize::{Component, ComponentStats, StripVectorizer, VectorizeOptions};
 pub use window::PixelWindow;
 pub use write_guard::{PendingOutput, pending_file};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_can_move_to_another_thread() {
+        fn can_move<T: Send>() {}
+        can_move::<Scene>();
+        can_move::<GeoContext>();
+        can_move::<RasterWriter>();
+        can_move::<VectorWriter>();
+        can_move::<ScenePainter>();
+        can_move::<StripVectorizer>();
+        can_move::<PendingOutput>();
+        can_move::<GeoIoError>();
+    }
+}

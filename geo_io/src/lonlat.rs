@@ -28,13 +28,13 @@ impl LonLat {
     /// # Errors
     /// When a corner is not on the globe.
     pub(crate) fn carry(&self, polygon: &DetectionPolygon) -> Result<MultiPolygon, GdalFailure> {
-        let shell = self.ring(&polygon.shell, None)?;
-        let near = shell.0[0].x;
-        let holes = polygon.holes.iter().map(|hole| self.ring(hole, Some(near))).collect::<Result<Vec<_>, _>>()?;
+        let shell = self.ring(&polygon.shell)?;
+        let holes = polygon.holes.iter().map(|hole| Ok(beside(self.ring(hole)?, &shell)));
+        let holes = holes.collect::<Result<Vec<_>, _>>()?;
         Ok(cut(&Polygon::new(shell, holes)))
     }
 
-    fn ring(&self, ring: &[MapPoint], near: Option<f64>) -> Result<LineString, GdalFailure> {
+    fn ring(&self, ring: &[MapPoint]) -> Result<LineString, GdalFailure> {
         let (mut x, mut y) = (Vec::with_capacity(ring.len()), Vec::with_capacity(ring.len()));
         for edge in ring.windows(2) {
             let (dx, dy) = (edge[1].x - edge[0].x, edge[1].y - edge[0].y);
@@ -51,14 +51,14 @@ impl LonLat {
         {
             return Err(GdalFailure::new(&format!("a corner lies off the globe, near {} {}", x[index], y[index])));
         }
-        Ok(unrolled(&x, &y, near))
+        Ok(unrolled(&x, &y))
     }
 }
 
 /// A closed ring without jumps of 360 degrees. A ring round a pole gets the pole as its far side.
-fn unrolled(x: &[f64], y: &[f64], near: Option<f64>) -> LineString {
+fn unrolled(x: &[f64], y: &[f64]) -> LineString {
     let mut coords: Vec<Coord> = Vec::with_capacity(x.len() + 3);
-    let mut before = near.unwrap_or(x[0]);
+    let mut before = x[0];
     let follow = |before: f64, x: f64| x - 360.0 * ((x - before) / 360.0).round();
     for (x, y) in x.iter().zip(y) {
         let x = follow(before, *x);
@@ -75,6 +75,13 @@ fn unrolled(x: &[f64], y: &[f64], near: Option<f64>) -> LineString {
     }
     coords.push(first);
     LineString::new(coords)
+}
+
+/// A hole moved by whole turns so that it lies where its shell does.
+fn beside(hole: LineString, shell: &LineString) -> LineString {
+    let west = |ring: &LineString| ring.0.iter().map(|coord| coord.x).fold(f64::INFINITY, f64::min);
+    let turns = ((west(shell) - west(&hole) - 1e-9) / 360.0).ceil();
+    hole.0.into_iter().map(|coord| coord! { x: coord.x + 360.0 * turns, y: coord.y }).collect()
 }
 
 /// Cuts at every odd multiple of 180 degrees and moves the parts to -180..180.
@@ -115,7 +122,7 @@ mod tests {
     #[test]
     fn a_ring_across_the_antimeridian_becomes_two_parts_that_meet_there() {
         // From 179 to -178: three degrees wide, two high.
-        let ring = unrolled(&[179.0, -178.0, -178.0, 179.0], &[0.0, 0.0, 2.0, 2.0], None);
+        let ring = unrolled(&[179.0, -178.0, -178.0, 179.0], &[0.0, 0.0, 2.0, 2.0]);
         let parts = cut(&Polygon::new(ring, vec![]));
         assert_eq!(parts.0.len(), 2);
         let mut areas: Vec<f64> = parts.0.iter().map(Area::signed_area).collect();
@@ -126,7 +133,7 @@ mod tests {
 
     #[test]
     fn longitudes_beyond_180_are_moved_and_touching_180_cuts_nothing() {
-        let square = |west: f64| unrolled(&[west, west + 1.0, west + 1.0, west], &[0.0, 0.0, 1.0, 1.0], None);
+        let square = |west: f64| unrolled(&[west, west + 1.0, west + 1.0, west], &[0.0, 0.0, 1.0, 1.0]);
         let xs = |west| -> Vec<f64> {
             cut(&Polygon::new(square(west), vec![])).0[0].exterior().0.iter().map(|coord| coord.x).collect()
         };
@@ -136,8 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn a_hole_goes_where_its_shell_is() {
+        let square = |west: f64, side: f64| unrolled(&[west, west + side, west + side, west], &[0.0, 0.0, side, side]);
+        // The shell spans the whole globe; a hole far in the east stays there. One across 180 degrees follows its shell.
+        let wide = unrolled(
+            &[-180.0, -60.0, 60.0, 180.0, 180.0, 60.0, -60.0, -180.0],
+            &[0.0, 0.0, 0.0, 0.0, 9.0, 9.0, 9.0, 9.0],
+        );
+        assert_eq!(beside(square(170.0, 2.0), &wide).0[0].x, 170.0);
+        assert_eq!(beside(square(-178.0, 2.0), &square(175.0, 20.0)).0[0].x, 182.0);
+    }
+
+    #[test]
     fn a_ring_round_the_pole_contains_it() {
-        let ring = unrolled(&[0.0, 120.0, -120.0], &[80.0, 80.0, 80.0], None);
+        let ring = unrolled(&[0.0, 120.0, -120.0], &[80.0, 80.0, 80.0]);
         let parts = cut(&Polygon::new(ring, vec![]));
         // All longitudes, from 80 to 90 degrees.
         assert!((parts.unsigned_area() - 3600.0).abs() < 1e-3, "{parts:?}");

@@ -31,6 +31,8 @@ impl RasterWriter {
     /// # Errors
     /// [`GeoIoError::OutputExists`] and [`GeoIoError::OutputCreate`], before any work is done.
     pub fn create(info: &SceneInfo, out: &Path, options: &RasterOptions) -> Result<Self, GeoIoError> {
+        info.is_not(out)?;
+        info.is_not(&mask_path(out))?;
         let frame = Frame { size: info.size, affine: info.has_grid.then_some(info.affine), crs: info.crs.clone() };
         let mut bands = vec!["probability", "uncertainty"];
         if options.raw_uncertainty {

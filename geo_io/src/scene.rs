@@ -1,6 +1,7 @@
 //! A georeferenced raster that can be worked on, opened once and read by windows.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use gdal::Dataset;
 use serde::Serialize;
@@ -157,6 +158,20 @@ impl Scene {
             .read_rgb(&self.dataset, window, ranges)
             .map_err(|failure| GeoIoError::ReadWindow { name: self.name.clone(), window, source: failure.into() })?;
         Ok(RgbWindow { window, rgb, valid })
+    }
+}
+
+impl SceneInfo {
+    /// Refuses to write over the scene itself.
+    pub(crate) fn is_not(&self, output: &Path) -> Result<(), GeoIoError> {
+        // A scene that is no file, or an output that is not there yet, cannot be the same.
+        match (std::fs::canonicalize(&self.name), std::fs::canonicalize(output)) {
+            (Ok(scene), Ok(target)) if scene == target => {
+                let source = GdalFailure::new("it is the scene itself").into();
+                Err(GeoIoError::OutputCreate { path: output.to_owned(), source })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -86,7 +86,7 @@ fn thinned(
     reader: &PixelReader,
     size: PixelSize,
 ) -> Result<Values, (PixelWindow, GdalFailure)> {
-    let step = size.width.max(size.height).div_ceil(2048).max(1);
+    let step = size.width.max(size.height).div_ceil(SHRUNK_PX).max(1);
     let mut values = Values { planes: vec![Vec::new(); reader.colour().bands().len()], valid: Vec::new() };
     for row_off in (0..size.height).step_by(step as usize) {
         let window = PixelWindow { col_off: 0, row_off, width: size.width, height: 1 };

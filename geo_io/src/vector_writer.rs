@@ -76,6 +76,7 @@ impl VectorWriter {
     /// # Errors
     /// [`GeoIoError::Usage`], [`GeoIoError::OutputExists`] and [`GeoIoError::OutputCreate`], before any work is done.
     pub fn create(out: &Path, info: &SceneInfo, options: &VectorOptions) -> Result<Self, GeoIoError> {
+        info.is_not(out)?;
         let format = match VectorFormat::of(out)? {
             VectorFormat::GeoJson => Format::GeoJson(Box::new(GeoJsonWriter::create(out, info, options)?)),
             VectorFormat::GeoPackage => Format::Ogr(Box::new(OgrWriter::create(out, info, options)?)),

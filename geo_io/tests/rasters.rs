@@ -138,6 +138,54 @@ fn rasters_keep_grid_crs_names_and_nodata_and_do_not_depend_on_the_strips() {
 }
 
 #[test]
+fn any_grid_reads_back_exactly_and_none_stays_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scene.tif");
+    let utm = Some("EPSG:32660");
+    let cases: [(Option<&str>, Option<[f64; 6]>); 7] = [
+        (utm, Some([500_000.123_456_789, 0.066_123, 0.0, 3_000_000.987_654_321, 0.0, -0.066_321])),
+        (utm, Some([500_000.0, 2.0, 0.0, 3_000_000.0, 0.0, 3.0])),
+        (utm, Some([0.0, 1.0, 0.0, 0.0, 0.0, -1.0])),
+        (utm, Some([0.0, 1.0, 0.0, 0.0, 0.0, 1.0])),
+        (Some("EPSG:4979"), Some([10.0, 1e-5, 1e-6, 50.0, -1e-6, -1e-5])),
+        (None, Some([10.0, 0.5, 0.1, 20.0, 0.1, -0.5])),
+        (None, None),
+    ];
+    for (crs, grid) in cases {
+        let driver = gdal::DriverManager::get_driver_by_name("GTiff").unwrap();
+        let mut dataset = driver.create(&path, 9, 5, 3).unwrap();
+        if let Some(grid) = grid {
+            dataset.set_geo_transform(&grid).unwrap();
+        }
+        if let Some(crs) = crs {
+            dataset.set_spatial_ref(&gdal::spatial_ref::SpatialRef::from_definition(crs).unwrap()).unwrap();
+        }
+        dataset.close().unwrap();
+        let scene = Scene::open(path.as_os_str(), &SceneOptions { allow_no_crs: true, ..Default::default() }).unwrap();
+        assert_eq!(scene.info().has_grid, grid.is_some());
+        let out = folder.path().join("out.tif");
+        let mut writer =
+            RasterWriter::create(scene.info(), &out, &RasterOptions { overwrite: true, ..Default::default() }).unwrap();
+        writer.write_rows(&strip(0, 5, 9)).unwrap();
+        writer.finish().unwrap().commit().unwrap();
+        let (scene, out) = (Dataset::open(&path).unwrap(), Dataset::open(&out).unwrap());
+        assert_eq!(out.geo_transform().ok(), scene.geo_transform().ok(), "{crs:?} {grid:?}");
+        assert_eq!(out.spatial_ref().ok(), scene.spatial_ref().ok(), "{crs:?} {grid:?}");
+    }
+}
+
+#[test]
+fn the_scene_itself_is_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = painted(folder.path(), PixelSize { width: 9, height: 5 });
+    let scene = Scene::open(path.as_os_str(), &SceneOptions::default()).unwrap();
+    let options = RasterOptions { overwrite: true, ..Default::default() };
+    let error = RasterWriter::create(scene.info(), &folder.path().join("./scene.tif"), &options).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::OutputCreate);
+    assert!(Scene::open(path.as_os_str(), &SceneOptions::default()).is_ok());
+}
+
+#[test]
 fn a_scene_without_any_result_gives_a_tiny_sparse_raster() {
     let folder = tempfile::tempdir().unwrap();
     let scene = painted(folder.path(), PixelSize { width: 2048, height: 1024 });
