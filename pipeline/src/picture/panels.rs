@@ -36,10 +36,10 @@ impl Panels {
     #[must_use]
     pub fn draw(&self, title: &str) -> RgbImage {
         let height = self.scene.len() as u32 / self.width;
-        let head = 2 * line_height(1) + GAP_PX + line_height(2);
-        let size = (3 * self.width + 4 * GAP_PX, head + height + 3 * GAP_PX + line_height(1));
+        let head = GAP_PX + line_height(3) + 2 * line_height(2);
+        let size = (3 * self.width + 4 * GAP_PX, head + height + 3 * GAP_PX + line_height(2));
         let mut sheet = RgbImage::from_pixel(size.0, size.1, PAPER);
-        write(&mut sheet, GAP_PX, GAP_PX, 2, INK, title);
+        write(&mut sheet, GAP_PX, GAP_PX, 3, INK, title);
         let draws: [(&str, &dyn Fn(usize) -> Rgb<u8>); 3] = [
             ("scene", &|i| Rgb(self.scene[i])),
             ("mask", &|i| self.mask_colour(i, height)),
@@ -47,7 +47,7 @@ impl Panels {
         ];
         for (panel, (label, colour)) in (0..).zip(draws) {
             let left = GAP_PX + panel * (self.width + GAP_PX);
-            write(&mut sheet, left, head - line_height(1), 1, INK, label);
+            write(&mut sheet, left, head - line_height(2), 2, INK, label);
             for (i, (row, col)) in (0..height).flat_map(|row| (0..self.width).map(move |col| (row, col))).enumerate() {
                 sheet.put_pixel(left + col, head + row, colour(i));
             }
@@ -75,12 +75,12 @@ impl Panels {
     fn draw_scale(&self, sheet: &mut RgbImage, top: u32) {
         let left = GAP_PX + 2 * (self.width + GAP_PX);
         let high = format!(">{MOST_DOUBT}");
-        let (from, to) = (left + text_width("0 ", 1), left + self.width.saturating_sub(text_width(&high, 1) + 4));
-        write(sheet, left, top, 1, INK, "0");
-        write(sheet, to + 4, top, 1, INK, &high);
+        let (from, to) = (left + text_width("0 ", 2), left + self.width.saturating_sub(text_width(&high, 2) + 4));
+        write(sheet, left, top, 2, INK, "0");
+        write(sheet, to + 4, top, 2, INK, &high);
         for x in from..to {
             let doubt = (x - from) as f32 / (to - from).max(1) as f32 * MOST_DOUBT;
-            for y in top..top + 7 {
+            for y in top..top + 14 {
                 sheet.put_pixel(x, y, doubt_colour(doubt));
             }
         }
