@@ -26,6 +26,9 @@ pub struct TrainingConfig {
     pub batch: usize,
     /// Phrases asked of each image; the image is encoded once for all of them.
     pub phrases: usize,
+    /// Parts of a batch that are worked on side by side; must divide `batch`.
+    #[serde(default = "default_workers")]
+    pub workers: usize,
     /// Side of the training tiles; the model's own when absent.
     #[serde(default)]
     pub tile_px: Option<usize>,
@@ -85,6 +88,10 @@ fn default_weight_decay() -> f32 {
     0.01
 }
 
+fn default_workers() -> usize {
+    1
+}
+
 fn default_clip() -> f32 {
     1.0
 }
@@ -99,8 +106,11 @@ impl TrainingConfig {
     /// # Errors
     /// A file that cannot be read, is not such a recipe, or asks for the impossible.
     pub fn read(file: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|source| ModelError::Io { action: "read", path: file.to_owned(), source })?;
+        let text = std::fs::read_to_string(file).map_err(|source| ModelError::Io {
+            action: "read",
+            path: file.to_owned(),
+            source,
+        })?;
         let refuse = |reason: String| ModelError::Config { path: file.to_owned(), reason };
         let config: Self = toml::from_str(&text).map_err(|cause| refuse(cause.message().to_owned()))?;
         let DataConfig::Synthetic { seed, validation_seed } = config.data;
@@ -110,6 +120,9 @@ impl TrainingConfig {
         let counts = [config.steps, config.batch, config.phrases, config.checkpoint_every, config.validate_every];
         if counts.contains(&0) {
             return Err(refuse("steps, batch, phrases and intervals must be at least 1".into()));
+        }
+        if config.workers == 0 || !config.batch.is_multiple_of(config.workers) {
+            return Err(refuse(format!("{} workers cannot share a batch of {}", config.workers, config.batch)));
         }
         Ok(config)
     }

@@ -24,6 +24,25 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// The batch in `parts` of equal numbers of images.
+    pub(crate) fn split(self, parts: usize) -> Vec<Batch> {
+        if parts == 1 {
+            return vec![self];
+        }
+        let images = self.images / parts;
+        let phrases = self.phrases.len() / parts;
+        let area = self.side_px * self.side_px;
+        (0..parts)
+            .map(|part| Batch {
+                pixels: self.pixels[part * images * area * 3..][..images * area * 3].to_vec(),
+                phrases: self.phrases[part * phrases..][..phrases].to_vec(),
+                masks: self.masks[part * phrases * area..][..phrases * area].to_vec(),
+                images,
+                side_px: self.side_px,
+            })
+            .collect()
+    }
+
     /// The images as the towers take them.
     ///
     /// # Shapes
@@ -75,13 +94,8 @@ pub(crate) fn validation_batch(data: &DataConfig, index: usize, batch: usize, si
 
 /// Samples `first..first + batch` of a seed; an image with fewer phrases than asked repeats them.
 fn synthetic_batch(seed: u64, first: u64, feed: FeedConfig) -> Batch {
-    let mut batch = Batch {
-        pixels: Vec::new(),
-        phrases: Vec::new(),
-        masks: Vec::new(),
-        images: feed.batch,
-        side_px: feed.side_px,
-    };
+    let mut batch =
+        Batch { pixels: Vec::new(), phrases: Vec::new(), masks: Vec::new(), images: feed.batch, side_px: feed.side_px };
     for index in first..first + feed.batch as u64 {
         let sample = synthetic::sample(seed, index, feed.side_px as u32, feed.phrases);
         batch.pixels.extend_from_slice(&sample.rgb);

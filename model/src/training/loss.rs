@@ -70,8 +70,8 @@ impl LossConfig {
         let segmentation = self.segmentation(decoded.logit.clone(), truth.clone(), present.clone());
         let mut total = segmentation.clone();
         if self.refinement > 0.0 {
-            total = total
-                + self.segmentation(decoded.refined, truth.clone(), present.clone()).mul_scalar(self.refinement);
+            total =
+                total + self.segmentation(decoded.refined, truth.clone(), present.clone()).mul_scalar(self.refinement);
         }
         let uncertainty = if with_uncertainty && self.uncertainty > 0.0 {
             let loss = self.uncertainty(decoded.uncertainty, decoded.logit.detach(), truth);
@@ -170,7 +170,8 @@ mod tests {
     fn cross_entropy_divides_by_the_sum_of_class_weights() {
         let config = LossConfig { cross_entropy: 1.0, dice: 0.0, ..LossConfig::default() };
         // Logits of zero cost ln 2 in every pixel, whatever the weights.
-        let loss = config.segmentation(map([0.0; 4]), map([1.0, 0.0, 0.0, 0.0]), Tensor::ones([1, 1], &Default::default()));
+        let loss =
+            config.segmentation(map([0.0; 4]), map([1.0, 0.0, 0.0, 0.0]), Tensor::ones([1, 1], &Default::default()));
         assert!((scalar(loss) - std::f32::consts::LN_2).abs() < 1e-6);
     }
 

@@ -8,10 +8,11 @@ mod loss;
 mod phrase_features;
 mod run_log;
 mod schedule;
+mod step;
 mod trainer;
 mod validation;
 
 pub use config::{DataConfig, PretrainedConfig, TrainingConfig};
 pub use loss::{LossConfig, Losses};
 pub use schedule::ScheduleConfig;
-pub use trainer::train;
+pub use trainer::{train, train_until};

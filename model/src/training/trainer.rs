@@ -6,9 +6,7 @@ use std::time::Instant;
 use burn::backend::Autodiff;
 use burn::grad_clipping::GradientClippingConfig;
 use burn::module::{AutodiffModule, Module};
-use burn::optim::{AdamWConfig, GradientsParams, Optimizer};
-use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
+use burn::optim::{AdamWConfig, Optimizer};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::average::follow;
@@ -17,15 +15,16 @@ use super::config::TrainingConfig;
 use super::feed::{Batch, FeedConfig, training_batches, validation_batch};
 use super::phrase_features::PhraseFeatures;
 use super::run_log::RunLog;
+use super::step::{Prepared, forward, gradients, values};
 use super::validation::{Scorer, ValidationScore};
 use crate::config::ModelConfig;
-use crate::crobim_u::{CrobimU, Decoded, ImageEncoding, ReferringDecoder};
+use crate::crobim_u::{CrobimU, ReferringDecoder};
 use crate::device::{DeviceChoice, ResolvedDevice};
 use crate::error::ModelError;
 use crate::evaluation::calibration::{CalibrationFitter, CalibrationRecord, sigmoid};
 use crate::ops::ModelBackend;
-use crate::text::PromptTokenizer;
 use crate::store;
+use crate::text::PromptTokenizer;
 use crate::vision::VisionTower;
 
 /// Trains by the recipe in `file`, resuming where an earlier sitting stopped.
@@ -33,12 +32,20 @@ use crate::vision::VisionTower;
 /// # Errors
 /// An unusable recipe, missing weights, or a disk that cannot be written.
 pub fn train(file: &Path, device: DeviceChoice) -> Result<(), ModelError> {
+    train_until(file, device, usize::MAX)
+}
+
+/// As [`train`], but leaves off after step `stop` with a checkpoint, for a machine that is lent for an hour.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_until(file: &Path, device: DeviceChoice, stop: usize) -> Result<(), ModelError> {
     let config = TrainingConfig::read(file)?;
     match device.resolve()? {
         #[cfg(feature = "cpu")]
-        ResolvedDevice::Cpu(device) => Trainer::<crate::device::Cpu>::new(config, device)?.run(),
+        ResolvedDevice::Cpu(device) => Trainer::<crate::device::Cpu>::new(config, device)?.run(stop),
         #[cfg(feature = "cuda")]
-        ResolvedDevice::Cuda(device) => Trainer::<crate::device::Cuda>::new(config, device)?.run(),
+        ResolvedDevice::Cuda(device) => Trainer::<crate::device::Cuda>::new(config, device)?.run(stop),
     }
 }
 
@@ -83,8 +90,9 @@ impl<B: ModelBackend> Trainer<B> {
         })
     }
 
-    fn run(mut self) -> Result<(), ModelError> {
+    fn run(mut self, stop: usize) -> Result<(), ModelError> {
         let steps = self.config.steps;
+        let stop = stop.min(steps);
         let text_width = self.model_config.text.width;
         let mut decoder: ReferringDecoder<Autodiff<B>> =
             self.model_config.decoder.init(self.model_config.vision.channels(), text_width, &self.device);
@@ -103,21 +111,21 @@ impl<B: ModelBackend> Trainer<B> {
         }
 
         let feed = FeedConfig { batch: self.config.batch, phrases: self.config.phrases, side_px: self.side_px };
-        let batches = training_batches(&self.config.data, feed, progress.step, steps);
+        let batches = training_batches(&self.config.data, feed, progress.step, stop);
         let bar = progress_bar(steps, progress.step);
         let mut running = None;
         while let Ok(batch) = batches.recv() {
             let started = Instant::now();
             let rate = self.config.schedule.at(progress.step, steps);
             let with_uncertainty = progress.step >= self.config.uncertainty_warm_up;
-            let truth = batch.mask_tensor(&self.device);
-            let decoded = self.forward(&decoder, &batch)?;
-            let losses = self.config.loss.total(decoded, truth, with_uncertainty);
-            let loss = scalar(losses.total.clone().inner())?;
+            let asked = batch.phrases.len() as f64;
+            let parts = batch.split(self.config.workers);
+            let parts: Vec<_> = parts.iter().map(|part| self.prepare(part)).collect::<Result<_, _>>()?;
+            let (gradients, losses) = gradients(&self.vision, &decoder, &parts, &self.config.loss, with_uncertainty)?;
+            let loss = losses.total;
             if !loss.is_finite() {
                 return Err(ModelError::Device(format!("the loss became {loss} at step {}", progress.step)));
             }
-            let gradients = GradientsParams::from_grads(losses.total.backward(), &decoder);
             decoder = optimizer.step(rate, decoder, gradients);
             progress.step += 1;
             // Early averages would remember noise, so the decay grows with the number of steps.
@@ -129,21 +137,21 @@ impl<B: ModelBackend> Trainer<B> {
             let smooth = running.map_or(loss, |before: f64| 0.98 * before + 0.02 * loss);
             running = Some(smooth);
             bar.set_position(progress.step as u64);
-            bar.set_message(format!("loss {smooth:.4}  {:.1} phrases/s", batch.phrases.len() as f64 / seconds));
+            bar.set_message(format!("loss {smooth:.4}  {:.1} phrases/s", asked / seconds));
             if progress.step.is_multiple_of(20) {
-                self.log.step(progress.step, smooth, scalar(losses.uncertainty.inner())?, rate, seconds)?;
+                self.log.step(progress.step, smooth, losses.uncertainty, rate, seconds)?;
             }
             let last = progress.step == steps;
             if last || progress.step.is_multiple_of(self.config.validate_every) {
                 let (score, fitter) = self.validate(&average)?;
                 self.log.validation(progress.step, &score)?;
                 bar.println(format!("step {}: {score}", progress.step));
-                if score.miou > progress.best || last {
-                    progress.best = progress.best.max(score.miou);
+                if score.miou > progress.best {
+                    progress.best = score.miou;
                     self.keep(&average, &fitter)?;
                 }
             }
-            if last || progress.step.is_multiple_of(self.config.checkpoint_every) {
+            if progress.step == stop || progress.step.is_multiple_of(self.config.checkpoint_every) {
                 let state = optimizer.to_record();
                 self.checkpoints.replace(&progress, |folder| {
                     checkpoint::save::<Autodiff<B>, _>(folder, "decoder", decoder.clone().into_record())?;
@@ -156,18 +164,12 @@ impl<B: ModelBackend> Trainer<B> {
         Ok(())
     }
 
-    /// Runs the frozen towers, then the decoder on every pair of image and phrase.
-    fn forward<C>(&mut self, decoder: &ReferringDecoder<C>, batch: &Batch) -> Result<Decoded<C>, ModelError>
-    where
-        C: ModelBackend + FromInner<B>,
-    {
-        let levels = self.vision.forward(batch.image_tensor(&self.device));
+    /// Puts a batch on the device and reads its phrases.
+    fn prepare(&mut self, batch: &Batch) -> Result<Prepared<B>, ModelError> {
         let phrases: Vec<&str> = batch.phrases.iter().map(String::as_str).collect();
         let (features, ignored) = self.phrases.of(&phrases)?;
-        let image = decoder.encode_image(levels.into_iter().map(C::float).collect());
-        let image = repeat(image, batch.phrases.len() / batch.images);
-        let text = decoder.encode_text(C::float(features));
-        Ok(decoder.decode(image, text, C::boolean(ignored), (self.side_px, self.side_px)))
+        let (images, truth) = (batch.image_tensor(&self.device), batch.mask_tensor(&self.device));
+        Ok(Prepared { images, features, ignored, truth })
     }
 
     /// Scores tiles that the run never trains on; their logits also feed the calibration.
@@ -178,7 +180,8 @@ impl<B: ModelBackend> Trainer<B> {
         let per_tile = self.side_px * self.side_px;
         for index in 0..self.config.validation_tiles.div_ceil(size) {
             let batch = validation_batch(&self.config.data, index, size, self.side_px);
-            let decoded = self.forward(decoder, &batch)?;
+            let prepared = self.prepare(&batch)?;
+            let decoded = forward(&self.vision, decoder, &prepared);
             let (masks, risks) = (values(decoded.refined)?, values(decoded.uncertainty)?);
             let presence = decoded.presence.map(values).transpose()?;
             let planes = masks.chunks_exact(per_tile).zip(risks.chunks_exact(per_tile));
@@ -203,71 +206,16 @@ impl<B: ModelBackend> Trainer<B> {
         let (calibration, summary) = fitter.fit()?;
         config.calibration = calibration;
         self.log.calibration(&summary)?;
-        let model = CrobimU {
-            vision: self.vision.clone(),
-            text: self.phrases.tower().clone(),
-            decoder: decoder.clone(),
-        };
+        let model =
+            CrobimU { vision: self.vision.clone(), text: self.phrases.tower().clone(), decoder: decoder.clone() };
         let tokenizer = &self.config.pretrained.tokenizer;
-        let tokenizer = std::fs::read(tokenizer)
-            .map_err(|source| ModelError::Io { action: "read", path: tokenizer.clone(), source })?;
+        let tokenizer = std::fs::read(tokenizer).map_err(|source| ModelError::Io {
+            action: "read",
+            path: tokenizer.clone(),
+            source,
+        })?;
         store::write_model(&self.config.output.join("model"), &config, &model, &tokenizer, UNREVIEWED_CARD)
     }
-}
-
-/// Each image `times` times in a row, so that it meets each of its phrases.
-pub(crate) fn repeat<B: Backend>(image: ImageEncoding<B>, times: usize) -> ImageEncoding<B> {
-    if times == 1 {
-        return image;
-    }
-    let ImageEncoding { tokens, lateral, levels } = image;
-    let [images, count, width] = tokens.dims();
-    let [_, channels, rows, cols] = lateral.dims();
-    ImageEncoding {
-        tokens: tokens.reshape([images, 1, count, width]).repeat_dim(1, times).reshape([images * times, count, width]),
-        lateral: lateral
-            .reshape([images, 1, channels, rows, cols])
-            .repeat_dim(1, times)
-            .reshape([images * times, channels, rows, cols]),
-        levels,
-    }
-}
-
-/// A backend that takes tensors of another, without gradients.
-trait FromInner<B: Backend>: Backend {
-    fn float<const D: usize>(tensor: Tensor<B, D>) -> Tensor<Self, D>;
-    fn boolean<const D: usize>(tensor: Tensor<B, D, burn::tensor::Bool>) -> Tensor<Self, D, burn::tensor::Bool>;
-}
-
-impl<B: Backend> FromInner<B> for Autodiff<B> {
-    fn float<const D: usize>(tensor: Tensor<B, D>) -> Tensor<Self, D> {
-        Tensor::from_inner(tensor)
-    }
-    fn boolean<const D: usize>(tensor: Tensor<B, D, burn::tensor::Bool>) -> Tensor<Self, D, burn::tensor::Bool> {
-        Tensor::from_inner(tensor)
-    }
-}
-
-impl<B: Backend> FromInner<B> for B {
-    fn float<const D: usize>(tensor: Tensor<B, D>) -> Tensor<Self, D> {
-        tensor
-    }
-    fn boolean<const D: usize>(tensor: Tensor<B, D, burn::tensor::Bool>) -> Tensor<Self, D, burn::tensor::Bool> {
-        tensor
-    }
-}
-
-fn scalar<B: Backend>(tensor: Tensor<B, 1>) -> Result<f64, ModelError> {
-    values(tensor).map(|values| f64::from(values[0]))
-}
-
-fn values<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>, ModelError> {
-    let failed = |cause: String| ModelError::Device(cause);
-    tensor
-        .try_into_data()
-        .map_err(|cause| failed(cause.to_string()))?
-        .to_vec()
-        .map_err(|cause| failed(format!("{cause:?}")))
 }
 
 fn progress_bar(steps: usize, done: usize) -> ProgressBar {
