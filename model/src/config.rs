@@ -128,8 +128,11 @@ impl ModelConfig {
     /// # Errors
     /// A file that cannot be read, is not such a configuration, or describes no possible model.
     pub fn read(file: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|source| ModelError::Io { action: "read", path: file.to_owned(), source })?;
+        let text = std::fs::read_to_string(file).map_err(|source| ModelError::Io {
+            action: "read",
+            path: file.to_owned(),
+            source,
+        })?;
         Self::parse(&text).map_err(|reason| ModelError::Config { path: file.to_owned(), reason })
     }
 

@@ -16,8 +16,7 @@ use crate::ops::linear::{linear_tokens, map_to_tokens, tokens_to_map};
 use crate::ops::resize::{Corners, bilinear};
 use crate::text::Bert;
 use crate::uncertainty::{
-    GatedFusion, GatedFusionConfig, LocalRefinement, LocalRefinementConfig, UncertaintyScorer,
-    UncertaintyScorerConfig,
+    GatedFusion, GatedFusionConfig, LocalRefinement, LocalRefinementConfig, UncertaintyScorer, UncertaintyScorerConfig,
 };
 use crate::vision::VisionTower;
 
@@ -98,9 +97,7 @@ impl DecoderConfig {
         let [stride4, stride8, stride16, stride32] = vision_channels;
         let groups = |width: usize| if width.is_multiple_of(32) { 32 } else { 4 };
         let visual = DeformableLayerConfig::new(self.width, self.heads, 3, self.points, self.hidden);
-        let normal = |rows: usize| {
-            Initializer::Normal { mean: 0.0, std: 0.02 }.init([rows, self.width], device)
-        };
+        let normal = |rows: usize| Initializer::Normal { mean: 0.0, std: 0.02 }.init([rows, self.width], device);
         ReferringDecoder {
             projections: [stride32, stride16, stride8]
                 .map(|channels| {
@@ -117,9 +114,9 @@ impl DecoderConfig {
             text_norm: LayerNormConfig::new(self.width).init(device),
             visual_prompts: normal(self.visual_prompts),
             scorer: UncertaintyScorerConfig::new(self.width).init(device),
-            gated_fusion: self.gated_fusion.then(|| {
-                GatedFusionConfig::new(self.width, self.heads).with_dropout(self.fusion_dropout).init(device)
-            }),
+            gated_fusion: self
+                .gated_fusion
+                .then(|| GatedFusionConfig::new(self.width, self.heads).with_dropout(self.fusion_dropout).init(device)),
             layers: (0..self.layers).map(|_| InteractionLayerConfig::new(visual.clone()).init(device)).collect(),
             pixel_decoder: PixelDecoderConfig::new(self.width, self.fine_width)
                 .with_groups(groups(self.fine_width))
@@ -213,9 +210,8 @@ impl<B: ModelBackend> ReferringDecoder<B> {
             Some(refinement) => refinement.forward(feature, coarse, logit.clone(), uncertainty.clone()),
             None => logit.clone(),
         };
-        let presence = self.presence.as_ref().map(|head| {
-            head.forward(sentence, visual.narrow(1, 0, coarsest.0 * coarsest.1))
-        });
+        let presence =
+            self.presence.as_ref().map(|head| head.forward(sentence, visual.narrow(1, 0, coarsest.0 * coarsest.1)));
         Decoded { logit, refined, uncertainty, presence }
     }
 
@@ -246,9 +242,7 @@ impl<B: ModelBackend> ReferringDecoder<B> {
         let levels = levels
             .iter()
             .enumerate()
-            .map(|(i, &(rows, cols))| {
-                sine_positions(rows, cols, width, device) + embedding.clone().narrow(0, i, 1)
-            })
+            .map(|(i, &(rows, cols))| sine_positions(rows, cols, width, device) + embedding.clone().narrow(0, i, 1))
             .collect();
         Tensor::cat(levels, 0).unsqueeze()
     }

@@ -165,8 +165,7 @@ impl<B: ModelBackend> Network<B> {
         Ok(planes
             .enumerate()
             .map(|(tile, (mask, risk))| {
-                let open =
-                    presence.as_ref().is_none_or(|logits| self.calibration.gate_is_open(sigmoid(logits[tile])));
+                let open = presence.as_ref().is_none_or(|logits| self.calibration.gate_is_open(sigmoid(logits[tile])));
                 self.prediction(mask, risk, open)
             })
             .collect())

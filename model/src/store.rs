@@ -24,7 +24,8 @@ pub(crate) struct StoredModel<B: Backend> {
 pub(crate) fn read_model<B: Backend>(folder: &Path, device: &B::Device) -> Result<StoredModel<B>, ModelError> {
     let stored = ModelFolder::open(folder)?;
     let refuse = |reason: String| ModelError::ModelFolder { folder: folder.to_owned(), reason };
-    let config = ModelConfig::parse(&stored.config_json()?).map_err(|reason| refuse(format!("config.json: {reason}")))?;
+    let config =
+        ModelConfig::parse(&stored.config_json()?).map_err(|reason| refuse(format!("config.json: {reason}")))?;
     let (model, report) = load_into(config.init::<B>(device), &stored.tensors()?.tensors);
     complete(&report).map_err(|reason| refuse(format!("model.safetensors does not fit config.json: {reason}")))?;
     let tokenizer = stored.tokenizer(config.max_tokens)?;

@@ -35,9 +35,8 @@ impl MaskHeadConfig {
     /// A module with fresh weights.
     pub fn init<B: Backend>(&self, device: &B::Device) -> MaskHead<B> {
         let (width, fine) = (self.width, self.fine_width);
-        let stack = |sizes: [usize; 4]| {
-            sizes.windows(2).map(|pair| LinearConfig::new(pair[0], pair[1]).init(device)).collect()
-        };
+        let stack =
+            |sizes: [usize; 4]| sizes.windows(2).map(|pair| LinearConfig::new(pair[0], pair[1]).init(device)).collect();
         MaskHead {
             pixel: stack([fine; 4]),
             foreground: stack([width, width, width, fine]),
@@ -64,7 +63,8 @@ impl<B: ModelBackend> MaskHead<B> {
 
 /// Linear layers with ReLU between them.
 fn stacked<B: Backend>(layers: &[Linear<B>], tokens: Tensor<B, 3>) -> Tensor<B, 3> {
-    layers.iter().enumerate().fold(tokens, |tokens, (i, layer)| {
-        linear_tokens(layer, if i == 0 { tokens } else { relu(tokens) })
-    })
+    layers
+        .iter()
+        .enumerate()
+        .fold(tokens, |tokens, (i, layer)| linear_tokens(layer, if i == 0 { tokens } else { relu(tokens) }))
 }

@@ -36,10 +36,8 @@ mod tests {
     #[test]
     fn the_last_row_and_column_lie_at_a_full_turn() {
         // One pixel: place = 1 / (1 + 1e-6) of a turn, so sin is near 0 and cos near 1 at the lowest frequency.
-        let values: Vec<f32> = sine_positions::<burn_flex::Flex>(1, 1, 4, &Default::default())
-            .into_data()
-            .to_vec()
-            .expect("f32 data");
+        let values: Vec<f32> =
+            sine_positions::<burn_flex::Flex>(1, 1, 4, &Default::default()).into_data().to_vec().expect("f32 data");
         for (value, expected) in values.into_iter().zip([0.0, 1.0, 0.0, 1.0]) {
             assert!((value - expected).abs() < 1e-4, "{value} is not {expected}");
         }

@@ -94,7 +94,12 @@ pub(super) fn forward([query, key, value]: [&FlexTensor; 3], bias: &FlexTensor, 
 }
 
 /// Gradients for query, key and value; images are independent, so each is one task.
-pub(super) fn backward(inputs: [&FlexTensor; 3], bias: &FlexTensor, output_gradient: &FlexTensor, heads: usize) -> [FlexTensor; 3] {
+pub(super) fn backward(
+    inputs: [&FlexTensor; 3],
+    bias: &FlexTensor,
+    output_gradient: &FlexTensor,
+    heads: usize,
+) -> [FlexTensor; 3] {
     let sizes = Sizes::of(inputs[0], inputs[1], heads);
     let [query, key, value] = inputs.map(FlexTensor::to_contiguous);
     let (bias, output_gradient) = (bias.to_contiguous(), output_gradient.to_contiguous());
@@ -180,7 +185,15 @@ impl Task {
 
 /// All heads of one query.
 #[inline(always)]
-fn attend_one(sizes: Sizes, query: &[f32], key_across: &[f32], value: &[f32], bias: &[f32], shares: &mut [f32], output: &mut [f32]) {
+fn attend_one(
+    sizes: Sizes,
+    query: &[f32],
+    key_across: &[f32],
+    value: &[f32],
+    bias: &[f32],
+    shares: &mut [f32],
+    output: &mut [f32],
+) {
     let (m, padded, depth) = (sizes.m, sizes.padded, sizes.depth());
     for head in 0..sizes.heads {
         let at = head * depth;
@@ -296,7 +309,8 @@ mod tests {
         let slope = inputs[0].clone().sin();
         let [query, key, value] = inputs.clone().map(|input| input.into_primitive().tensor());
         let raw_bias = bias.clone().into_primitive().tensor();
-        let own = Flex::token_attention_backward([query, key, value], raw_bias, slope.clone().into_primitive().tensor(), 3);
+        let own =
+            Flex::token_attention_backward([query, key, value], raw_bias, slope.clone().into_primitive().tensor(), 3);
         for (own, reference) in own.into_iter().zip(plain_backward(inputs, bias, slope, 3)) {
             let own = Tensor::from_primitive(burn::tensor::TensorPrimitive::Float(own));
             let difference: f32 = (own - reference).abs().max().into_scalar();

@@ -34,10 +34,7 @@ pub(super) fn reference_points(geometry: &SamplingGeometry) -> Vec<[f32; 2]> {
     for &(rows, cols) in &geometry.levels {
         for row in 0..rows {
             for col in 0..cols {
-                points.push([
-                    (col as f32 + 0.5) / cols as f32,
-                    (row as f32 + 0.5) / rows as f32,
-                ]);
+                points.push([(col as f32 + 0.5) / cols as f32, (row as f32 + 0.5) / rows as f32]);
             }
         }
     }
@@ -55,19 +52,20 @@ pub(super) fn plain<B: Backend>(
     let (heads, points, levels) = (geometry.heads, geometry.points, geometry.levels.len());
     let (depth, device) = (channels / heads, value.device());
     // [batch * head, token, depth]
-    let value = value
-        .reshape([batch, tokens, heads, depth])
-        .swap_dims(1, 2)
-        .reshape([batch * heads, tokens, depth]);
+    let value = value.reshape([batch, tokens, heads, depth]).swap_dims(1, 2).reshape([batch * heads, tokens, depth]);
     // [batch * head, token, level, point * 2]
-    let offsets = offsets
-        .reshape([batch, tokens, heads, levels * points * 2])
-        .swap_dims(1, 2)
-        .reshape([batch * heads, tokens, levels, points * 2]);
-    let weights = weights
-        .reshape([batch, tokens, heads, levels * points])
-        .swap_dims(1, 2)
-        .reshape([batch * heads, tokens, levels, points]);
+    let offsets = offsets.reshape([batch, tokens, heads, levels * points * 2]).swap_dims(1, 2).reshape([
+        batch * heads,
+        tokens,
+        levels,
+        points * 2,
+    ]);
+    let weights = weights.reshape([batch, tokens, heads, levels * points]).swap_dims(1, 2).reshape([
+        batch * heads,
+        tokens,
+        levels,
+        points,
+    ]);
     let flat: Vec<f32> = reference_points(geometry).into_iter().flatten().collect();
     let reference = Tensor::<B, 2>::from_data(TensorData::new(flat, [tokens, 2]), &device);
 
@@ -76,10 +74,7 @@ pub(super) fn plain<B: Backend>(
     for (level, &(rows, cols)) in geometry.levels.iter().enumerate() {
         let own = value.clone().narrow(1, start, rows * cols);
         start += rows * cols;
-        let places = offsets
-            .clone()
-            .narrow(2, level, 1)
-            .reshape([batch * heads, tokens, points, 2]);
+        let places = offsets.clone().narrow(2, level, 1).reshape([batch * heads, tokens, points, 2]);
         let along = |axis: usize, size: usize| {
             let centre = reference.clone().narrow(1, axis, 1).reshape([1, tokens, 1]);
             places.clone().narrow(3, axis, 1).reshape([batch * heads, tokens, points])
@@ -103,18 +98,13 @@ pub(super) fn plain<B: Backend>(
             let weight = weight_x * weight_y * share.clone() * inside;
             let index: Tensor<B, 3, Int> =
                 (row.clamp(0, rows as i64 - 1) * cols as f32 + col.clamp(0, cols as i64 - 1)).int();
-            let index = index
-                .reshape([batch * heads, tokens * points, 1])
-                .repeat_dim(2, depth);
+            let index = index.reshape([batch * heads, tokens * points, 1]).repeat_dim(2, depth);
             let samples = own.clone().gather(1, index).reshape([batch * heads, tokens, points, depth]);
             let weighted = samples * weight.unsqueeze_dim::<4>(3);
             output = output + weighted.sum_dim(2).reshape([batch * heads, tokens, depth]);
         }
     }
-    output
-        .reshape([batch, heads, tokens, depth])
-        .swap_dims(1, 2)
-        .reshape([batch, tokens, channels])
+    output.reshape([batch, heads, tokens, depth]).swap_dims(1, 2).reshape([batch, tokens, channels])
 }
 
 /// Gradients of [`plain`], by differentiating it.
@@ -127,7 +117,5 @@ pub(super) fn plain_backward<B: Backend>(
     let [value, offsets, weights] = inputs.clone();
     let output = plain(value, offsets, weights, geometry);
     let grads = (output * Tensor::from_inner(output_gradient)).sum().backward();
-    inputs.map(|input| {
-        input.grad(&grads).unwrap_or_else(|| input.inner().zeros_like())
-    })
+    inputs.map(|input| input.grad(&grads).unwrap_or_else(|| input.inner().zeros_like()))
 }

@@ -201,9 +201,7 @@ mod tests {
 
     fn inputs() -> [Tensor<Flex, 3>; 3] {
         let device = Default::default();
-        let random = |width, scale: f64| {
-            Tensor::random([2, 26, width], Distribution::Uniform(-scale, scale), &device)
-        };
+        let random = |width, scale: f64| Tensor::random([2, 26, width], Distribution::Uniform(-scale, scale), &device);
         [random(8, 1.0), random(24, 3.0), random(12, 1.0)]
     }
 

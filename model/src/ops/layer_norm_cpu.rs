@@ -10,7 +10,12 @@ use super::flat::{slice, tensor};
 const CHUNK: usize = 512;
 
 /// Gradients for tokens, gamma and beta.
-pub(super) fn backward(tokens: &FlexTensor, gamma: &FlexTensor, output_gradient: &FlexTensor, epsilon: f64) -> [FlexTensor; 3] {
+pub(super) fn backward(
+    tokens: &FlexTensor,
+    gamma: &FlexTensor,
+    output_gradient: &FlexTensor,
+    epsilon: f64,
+) -> [FlexTensor; 3] {
     let shape = tokens.layout().shape();
     let (shape, channels) = ([shape[0], shape[1], shape[2]], shape[2]);
     let [tokens, gamma, slope] = [tokens, gamma, output_gradient].map(FlexTensor::to_contiguous);

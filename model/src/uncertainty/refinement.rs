@@ -52,7 +52,9 @@ impl LocalRefinementConfig {
     /// A module that refines nothing yet.
     pub fn init<B: Backend>(&self, device: &B::Device) -> LocalRefinement<B> {
         let convolution = |from: usize| {
-            Conv2dConfig::new([from, self.hidden], [3, 3]).with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1)).init(device)
+            Conv2dConfig::new([from, self.hidden], [3, 3])
+                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+                .init(device)
         };
         LocalRefinement {
             first: convolution(self.fine_width + 2),

@@ -11,6 +11,9 @@ use crate::error::ModelError;
 
 /// Metadata key of the hash over all tensors.
 const HASH_KEY: &str = "blake3";
+/// The one key that our metadata lie under, as JSON: the format keeps its keys in no order, and equal weights shall
+/// give equal files.
+const OWN_KEY: &str = "geophrase";
 /// Suffix of the tensor that holds one scale per row of an int8 tensor.
 const SCALE_SUFFIX: &str = ".scale";
 /// Largest magnitude of a stored int8.
@@ -86,6 +89,11 @@ impl TensorFile {
         let file = SafeTensors::deserialize(bytes).map_err(|cause| damage(&cause))?;
         let mut metadata: BTreeMap<String, String> =
             header.metadata().clone().unwrap_or_default().into_iter().collect();
+        if let Some(own) = metadata.remove(OWN_KEY) {
+            let own: BTreeMap<String, String> =
+                serde_json::from_str(&own).map_err(|cause| format!("has damaged metadata: {cause}"))?;
+            metadata.extend(own);
+        }
         let views: BTreeMap<String, TensorView<'_>> = file.tensors().into_iter().collect();
         if let Some(expected) = metadata.remove(HASH_KEY) {
             let parts = views.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data()));
@@ -135,8 +143,10 @@ impl TensorFile {
             encode(name, tensor, precision, &mut encoded)?;
         }
         let parts = encoded.iter().map(|(name, part)| (name.as_str(), part.shape.as_slice(), part.bytes.as_slice()));
-        let mut metadata: HashMap<String, String> = self.metadata.clone().into_iter().collect();
+        let mut metadata = self.metadata.clone();
         metadata.insert(HASH_KEY.to_owned(), hash(parts));
+        let own = serde_json::to_string(&metadata).map_err(|cause| cause.to_string())?;
+        let metadata = HashMap::from([(OWN_KEY.to_owned(), own)]);
         let views = encoded
             .iter()
             .map(|(name, part)| TensorView::new(part.dtype, part.shape.clone(), &part.bytes).map(|view| (name, view)))
@@ -293,9 +303,14 @@ mod tests {
     }
 
     #[test]
-    fn exact_files_come_back_as_they_were() {
+    fn exact_files_come_back_as_they_were_and_are_the_same_each_time() {
         let bytes = sample().to_bytes(Precision::Exact).unwrap();
         assert_eq!(TensorFile::from_bytes(&bytes).unwrap(), sample());
+        // Several entries of metadata, so that an order by chance would show.
+        let mut noted = sample();
+        noted.metadata.extend((0..8).map(|index| (format!("note{index}"), String::new())));
+        let first = noted.to_bytes(Precision::Exact).unwrap();
+        assert!((0..20).all(|_| noted.to_bytes(Precision::Exact).unwrap() == first), "equal weights, unequal files");
     }
 
     #[test]
