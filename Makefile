@@ -1,0 +1,56 @@
+# Two commands are all that is needed: `make demo` and `make test`. Both install what is missing first.
+
+SHELL := bash
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+GEOPHRASE := $(TARGET_DIR)/release/geophrase
+# One profile for everything: building the tensor kernels twice takes longer than it helps.
+PROFILE := --release
+
+.PHONY: demo test build setup check bench train-small parity help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo         find tanks, red roofs and ships in the shipped scene; results in out/"
+	@echo "make test         run all tests"
+	@echo "make build        build $(GEOPHRASE)"
+	@echo "make check        formatting and lints"
+	@echo "make bench        benchmarks, peak memory included"
+	@echo "make pretrained   fetch and convert the weights that training starts from"
+	@echo "make train-small  train the shipped model again (hours)"
+	@echo "make parity       compare our towers with the reference packages, pre-trained weights included"
+
+# Prints nothing when all is there.
+setup:
+	@.ci/setup
+
+build: setup
+	$(CARGO) build $(PROFILE) -p pipeline --bin geophrase
+
+demo: build
+	$(GEOPHRASE) demo
+
+test: setup
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		set -x; $(CARGO) nextest run $(PROFILE) --workspace --no-fail-fast && $(CARGO) test $(PROFILE) --workspace --doc; \
+	else \
+		set -x; $(CARGO) test $(PROFILE) --workspace --no-fail-fast; \
+	fi
+
+check: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(PROFILE) --workspace --all-targets -- -D warnings
+
+bench: setup
+	$(CARGO) bench --workspace
+
+include data/pretrained.mk
+
+$(GEOPHRASE):
+	$(MAKE) build
+
+train-small: build pretrained
+	$(GEOPHRASE) train --config examples/configs/train-small.toml
+
+parity: setup pretrained
+	$(CARGO) test $(PROFILE) -p model --test parity
