@@ -1,0 +1,95 @@
+//! The shipped weights on the shipped scene, against the generator's truth, and what GDAL makes of the outputs.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{band, names_in, shipped_model};
+use model::dataset::RecordReader;
+
+fn demo_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/demo").join(name)
+}
+
+fn geophrase() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_geophrase"));
+    command.env_remove("GEOPHRASE_MODEL").env_remove("RUST_LOG");
+    command
+}
+
+#[test]
+fn each_prompt_of_the_demo_is_found_with_an_iou_of_at_least_0_6() {
+    let Some(model) = shipped_model() else { return };
+    let records: Vec<_> = RecordReader::open(&demo_file("truth.jsonl")).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(records.len(), 3);
+    let out = tempfile::tempdir().unwrap();
+    let mut failed = Vec::new();
+    for record in records {
+        let raster = out.path().join(format!("{}.tif", record.id));
+        let mut segment = geophrase();
+        segment.arg("segment").arg(demo_file("scene.tif")).args(["-p", &record.phrase]);
+        let status = segment.arg("--model").arg(&model).arg("--raster").arg(&raster).status().unwrap();
+        assert!(status.success());
+        let found = band(&raster, 1);
+        let truth = record.truth().unwrap().unwrap();
+        assert_eq!(found.len(), truth.bits().len());
+        let (mut both, mut either) = (0_u64, 0_u64);
+        for (found, &truth) in found.iter().zip(truth.bits()) {
+            let found = found.is_some_and(|p| p > 0.5);
+            both += u64::from(found && truth == 1);
+            either += u64::from(found || truth == 1);
+        }
+        let iou = both as f64 / either.max(1) as f64;
+        println!("{:?}: IoU {iou:.3}", record.phrase);
+        if iou < 0.6 {
+            failed.push(format!("{:?} {iou:.3}", record.phrase));
+        }
+    }
+    assert!(failed.is_empty(), "below 0.6: {}", failed.join(", "));
+}
+
+#[test]
+fn the_demo_lists_what_it_finds_and_draws_it() {
+    let Some(model) = shipped_model() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let mut demo = geophrase();
+    demo.arg("demo").arg("--scene").arg(demo_file("scene.tif")).arg("--model").arg(&model);
+    let output = demo.arg("--out").arg(out.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("storage tanks") && table.contains("WGS 84 / UTM zone 33N"), "{table}");
+    let names = names_in(out.path());
+    assert!(names.contains(&"found.png".to_owned()) && names.contains(&"found.geojson".to_owned()), "{names:?}");
+    // GDAL's own programs read every output.
+    for name in names {
+        let program = match name.rsplit('.').next() {
+            Some("tif" | "png") => "gdalinfo",
+            Some("geojson") => "ogrinfo",
+            _ => continue,
+        };
+        let Ok(read) = Command::new(program).arg(out.path().join(&name)).output() else {
+            eprintln!("SKIPPED: {program} is not installed");
+            continue;
+        };
+        let said = String::from_utf8_lossy(&read.stdout).into_owned();
+        assert!(read.status.success() && read.stderr.is_empty(), "{program} {name}: {said}");
+        assert!(name.ends_with("png") || name.ends_with("geojson") || said.contains("UTM zone 33N"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn drawn_records_can_be_scored() {
+    let Some(model) = shipped_model() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("set");
+    let json = folder.path().join("scores.json");
+    let drawn = geophrase().args(["synth", "--count", "3", "--seed", "5", "--dataset"]).arg(&set).status().unwrap();
+    assert!(drawn.success());
+    let mut eval = geophrase();
+    eval.arg("eval").arg("--records").arg(set.join("records.jsonl")).arg("--images").arg(&set);
+    let output = eval.arg("--model").arg(&model).arg("--json").arg(&json).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let scores: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    assert_eq!(scores["n"], 3, "{scores}");
+}
