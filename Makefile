@@ -50,7 +50,8 @@ $(GEOPHRASE):
 	$(MAKE) build
 
 train-small: build pretrained
-	$(GEOPHRASE) train --config examples/configs/train-small.toml
+	$(GEOPHRASE) train --config examples/configs/train-small.toml --stop-at 700
+	$(GEOPHRASE) train --config examples/configs/train-small-320.toml
 
 parity: setup pretrained
 	$(CARGO) test $(PROFILE) -p model --test parity

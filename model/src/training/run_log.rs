@@ -44,6 +44,10 @@ impl RunLog {
         self.line(&json!({"calibration": summary}))
     }
 
+    pub(crate) fn uncalibrated(&mut self, reason: &ModelError) -> Result<(), ModelError> {
+        self.line(&json!({"uncalibrated": reason.to_string()}))
+    }
+
     fn line(&mut self, value: &serde_json::Value) -> Result<(), ModelError> {
         writeln!(self.file, "{value}").map_err(|source| ModelError::Io {
             action: "write",

@@ -203,9 +203,14 @@ impl<B: ModelBackend> Trainer<B> {
     /// Writes the averaged weights, calibrated, as a model folder.
     fn keep(&mut self, decoder: &ReferringDecoder<B>, fitter: &CalibrationFitter) -> Result<(), ModelError> {
         let mut config = self.model_config.clone();
-        let (calibration, summary) = fitter.fit()?;
-        config.calibration = calibration;
-        self.log.calibration(&summary)?;
+        // With nothing to learn about errors, plain sigmoids stay; that is no reason to lose the weights.
+        match fitter.fit() {
+            Ok((calibration, summary)) => {
+                config.calibration = calibration;
+                self.log.calibration(&summary)?;
+            }
+            Err(reason) => self.log.uncalibrated(&reason)?,
+        }
         let model =
             CrobimU { vision: self.vision.clone(), text: self.phrases.tower().clone(), decoder: decoder.clone() };
         let tokenizer = &self.config.pretrained.tokenizer;

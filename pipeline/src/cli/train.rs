@@ -17,10 +17,13 @@ pub(crate) struct TrainArgs {
     /// Where to compute: auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
+    /// Leave off after this step, with a checkpoint; the next run goes on from there.
+    #[arg(long, value_name = "STEP", default_value_t = usize::MAX, hide_default_value = true)]
+    stop_at: usize,
 }
 
 impl TrainArgs {
     pub(crate) fn run(self, _verbosity: Verbosity) -> Result<(), PipelineError> {
-        crate::commands::train::train(&self.config, self.device)
+        crate::commands::train::train(&self.config, self.device, self.stop_at)
     }
 }
