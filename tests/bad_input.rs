@@ -1,5 +1,7 @@
 //! The built binary and bad input: the right exit code, one line on standard error, nothing left behind.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod common;
 
 use std::path::{Path, PathBuf};
@@ -123,7 +125,7 @@ fn a_scene_without_bands_or_with_two() {
     )
     .unwrap();
     desk.refused(&vrt, &[], &[65, 66], &["band"]);
-    desk.refused_tiff(&grey(2), &["two bands"]);
+    desk.refused_tiff(&grey(2), &["2 bands", "--bands"]);
 }
 
 #[test]
@@ -157,7 +159,7 @@ fn a_prompt_that_is_too_long() {
     let Some(model) = shipped_model() else { return };
     let desk = Desk::new();
     let long = "the very large and rather old ship ".repeat(30);
-    desk.refused(&desk.good_scene(), &["--prompt", &long, "--model", model.to_str().unwrap()], &[2], &["long"]);
+    desk.refused(&desk.good_scene(), &["--prompt", &long, "--model", model.to_str().unwrap()], &[2], &["shorten"]);
 }
 
 #[test]
@@ -320,7 +322,7 @@ fn an_interrupt_leaves_nothing_and_ends_with_130_or_143() {
     let Some(model) = shipped_model() else { return };
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let desk = Desk::new();
-        paint(&desk.scene(), 4000, 4000, waves);
+        paint(&desk.scene(), 2500, 2500, waves);
         let mut running = std::process::Command::new(env!("CARGO_BIN_EXE_geophrase"))
             .args(["segment", desk.scene().to_str().unwrap(), "-p", "ships", "--model", model.to_str().unwrap(), "-o"])
             .arg(desk.out.join("out.geojson"))

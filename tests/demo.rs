@@ -1,11 +1,13 @@
 //! The shipped weights on the shipped scene, against the generator's truth, and what GDAL makes of the outputs.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{band, names_in, shipped_model};
+use common::{band, bytes_in, names_in, paint, shipped_model, waves};
 use model::dataset::RecordReader;
 
 fn demo_file(name: &str) -> PathBuf {
@@ -47,6 +49,26 @@ fn each_prompt_of_the_demo_is_found_with_an_iou_of_at_least_0_6() {
         }
     }
     assert!(failed.is_empty(), "below 0.6: {}", failed.join(", "));
+}
+
+#[test]
+fn the_batch_size_changes_no_byte() {
+    let Some(model) = shipped_model() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let scene = folder.path().join("scene.tif");
+    paint(&scene, 640, 330, waves);
+    let run = |batch: &str| {
+        let out = tempfile::tempdir().unwrap();
+        let mut segment = geophrase();
+        segment.arg("segment").arg(&scene).args(["-p", "ships", "--batch", batch, "--device", "cpu", "--model"]);
+        segment.arg(&model).arg("--raster").arg(out.path().join("out.tif"));
+        segment.arg("-o").arg(out.path().join("out.geojson"));
+        assert!(segment.status().unwrap().success());
+        bytes_in(out.path())
+    };
+    let first = run("1");
+    assert_eq!(first.len(), 3);
+    assert!(first == run("4"), "files differ between batches of 1 and of 4");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Disks that are full, folders that cannot be written, scenes that break while they are read.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod common;
 
 use std::path::Path;

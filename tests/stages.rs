@@ -1,5 +1,7 @@
 //! The pipeline from scene to files with a predictor made of arithmetic: exact, complete, and the same every time.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Drawn scenes and data sets: the same for a seed, georeferenced, whole or not there.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod common;
 
 use std::ffi::OsStr;

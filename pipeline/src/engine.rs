@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use model::{ModelInfo, Segmenter, SegmenterOptions, open_segmenter};
+use model::{
+    ModelError, ModelInfo, Segmenter, SegmenterOptions, TileImage, TilePrediction, TilePredictor, open_segmenter,
+};
 
 use crate::error::PipelineError;
 use crate::report::ModelReport;
@@ -18,7 +20,44 @@ pub fn open(
 ) -> Result<Box<dyn Segmenter>, PipelineError> {
     let mut segmenter = open_segmenter(folder, options)?;
     segmenter.ask(prompts)?;
+    if segmenter.info().device == "cpu" {
+        return Ok(Box::new(OneByOne(segmenter)));
+    }
     Ok(segmenter)
+}
+
+/// Gives the model one tile at a time.
+///
+/// The CPU's matrix kernels block their sums by the number of rows, so that a tile's last bits would depend on how many
+/// others share its batch. One by one they do not, and on a CPU that is not slower.
+struct OneByOne(Box<dyn Segmenter>);
+
+impl TilePredictor for OneByOne {
+    fn tile_px(&self) -> usize {
+        self.0.tile_px()
+    }
+
+    fn prompt_count(&self) -> usize {
+        self.0.prompt_count()
+    }
+
+    fn predict(&mut self, tiles: &[TileImage]) -> Result<Vec<Vec<TilePrediction>>, ModelError> {
+        let mut answers = Vec::with_capacity(tiles.len());
+        for tile in tiles {
+            answers.extend(self.0.predict(std::slice::from_ref(tile))?);
+        }
+        Ok(answers)
+    }
+}
+
+impl Segmenter for OneByOne {
+    fn ask(&mut self, prompts: &[String]) -> Result<(), ModelError> {
+        self.0.ask(prompts)
+    }
+
+    fn info(&self) -> &ModelInfo {
+        self.0.info()
+    }
 }
 
 /// The model as a report names it.

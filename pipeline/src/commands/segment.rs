@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use geo_io::{Scene, SceneOptions};
 use model::text::{check_prompt, frame_words};
@@ -47,7 +47,7 @@ pub fn segment(request: SegmentRequest, interrupt: impl Future<Output = Signal>)
     let names = OutputNames::new(&request.run.outputs, &prompts, &request.scene)?;
     names.check(request.run.outputs.overwrite)?;
     let folder = find_model(request.model.clone())?;
-    let outcome = run(move || load(request, prompts, names, folder), interrupt)?;
+    let outcome = run(move || load(request, prompts, names, &folder), interrupt)?;
     let report = &outcome.report;
     let mut lines = String::new();
     if verbosity >= Verbosity::Summary {
@@ -76,7 +76,7 @@ fn load(
     request: SegmentRequest,
     prompts: Vec<String>,
     names: OutputNames,
-    folder: PathBuf,
+    folder: &Path,
 ) -> Result<Job, PipelineError> {
     let SegmentRequest { scene, scene_options, device, run: config, verbosity, keep_detections, .. } = request;
     let scene = Scene::open(&scene, &scene_options)?;
@@ -85,7 +85,7 @@ fn load(
         return Err(PipelineError::Usage(reason.into()));
     }
     let options = SegmenterOptions { device, raw_uncertainty: config.raw_uncertainty, ..SegmenterOptions::default() };
-    let predictor = engine::open(&folder, &prompts, &options)?;
+    let predictor = engine::open(folder, &prompts, &options)?;
     let model = engine::described(predictor.info());
     let prompts = prompts
         .into_iter()

@@ -31,6 +31,9 @@ pub struct Panels {
     pub uncertainty: Vec<f32>,
 }
 
+/// The colour of the pixel at a position.
+type Colouring<'a> = &'a dyn Fn(usize) -> Rgb<u8>;
+
 impl Panels {
     /// Draws the three panels with labels and a scale under a title.
     #[must_use]
@@ -40,7 +43,7 @@ impl Panels {
         let size = (3 * self.width + 4 * GAP_PX, head + height + 3 * GAP_PX + line_height(2));
         let mut sheet = RgbImage::from_pixel(size.0, size.1, PAPER);
         write(&mut sheet, GAP_PX, GAP_PX, 3, INK, title);
-        let draws: [(&str, &dyn Fn(usize) -> Rgb<u8>); 3] = [
+        let draws: [(&str, Colouring<'_>); 3] = [
             ("scene", &|i| Rgb(self.scene[i])),
             ("mask", &|i| self.mask_colour(i, height)),
             ("uncertainty", &|i| self.mask[i].map_or(NODATA, |_| doubt_colour(self.uncertainty[i]))),
