@@ -184,7 +184,7 @@ impl<B: ModelBackend> ReferringDecoder<B> {
             ignored.clone(),
             coarsest,
         );
-        let mut visual = self.fuse(tokens, text.clone(), ignored.clone(), risk.clone(), &levels);
+        let mut visual = self.fuse(tokens, text.clone(), ignored.clone(), &risk, &levels);
 
         let count = self.visual_prompts.dims()[0];
         let prompts = self.visual_prompts.val().unsqueeze::<3>().expand([batch, count, width]);
@@ -221,7 +221,7 @@ impl<B: ModelBackend> ReferringDecoder<B> {
         tokens: Tensor<B, 3>,
         text: Tensor<B, 3>,
         ignored: Tensor<B, 2, Bool>,
-        risk: Tensor<B, 4>,
+        risk: &Tensor<B, 4>,
         levels: &[(usize, usize)],
     ) -> Tensor<B, 3> {
         let Some(fusion) = &self.gated_fusion else {
