@@ -1,7 +1,12 @@
-//! How many pixels a second the vectorizer traces: `cargo bench -p geo_io`.
+//! How many pixels a second the vectorizer traces, and GDALPolygonize in the same run: `cargo bench -p geo_io`.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has nothing to say")]
 
 use std::time::Instant;
 
+use gdal::DriverManager;
+use gdal::raster::Buffer;
+use gdal::vector::{LayerAccess, LayerOptions};
 use geo_io::{SceneStrip, StripVectorizer, VectorizeOptions};
 
 const SIDE_PX: u32 = 8192;
@@ -18,6 +23,29 @@ fn strip(row_off: u32, cut: f32) -> SceneStrip {
     let probability = mask.iter().map(|value| 0.25 + 0.5 * f32::from(*value)).collect();
     let uncertainty = vec![0.2; mask.len()];
     SceneStrip { row_off, rows: STRIP_ROWS, width: SIDE_PX, probability, uncertainty, mask, raw_uncertainty: None }
+}
+
+/// Megapixels a second of GDALPolygonize (4-connected) on the whole mask, into memory.
+#[expect(unsafe_code, reason = "the safe layer has no polygonize")]
+fn gdals_speed(cut: f32) -> f64 {
+    let side = SIDE_PX as usize;
+    let raster = DriverManager::get_driver_by_name("MEM").unwrap().create("", side, side, 1).unwrap();
+    let mut band = raster.rasterband(1).unwrap();
+    for row_off in (0..SIDE_PX).step_by(STRIP_ROWS as usize) {
+        let size = (side, STRIP_ROWS as usize);
+        band.write((0, row_off as isize), size, &mut Buffer::new(size, strip(row_off, cut).mask)).unwrap();
+    }
+    let mut vectors = DriverManager::get_driver_by_name("Memory").unwrap().create_vector_only("").unwrap();
+    let layer = vectors.create_layer(LayerOptions { name: "polygons", ..Default::default() }).unwrap();
+    let start = Instant::now();
+    // SAFETY: band and layer are alive, and the band is its own mask.
+    let outcome = unsafe {
+        let band = band.c_rasterband();
+        let nothing = std::ptr::null_mut();
+        gdal_sys::GDALPolygonize(band, band, layer.c_layer(), -1, std::ptr::null_mut(), None, nothing)
+    };
+    assert_eq!(outcome, gdal_sys::CPLErr::CE_None);
+    f64::from(SIDE_PX).powi(2) / 1e6 / start.elapsed().as_secs_f64()
 }
 
 fn main() {
@@ -43,8 +71,9 @@ fn main() {
         let mpx = f64::from(SIDE_PX).powi(2) / 1e6;
         let share = ones as f64 / mpx / 1e4;
         println!(
-            "{name:7} {:6.0} Mpx/s, {share:5.1} % mask, {components} components, {corners} corners",
-            mpx / seconds
+            "{name:7} {:6.0} Mpx/s, GDALPolygonize {:4.0} Mpx/s, {share:5.1} % mask, {components} components, {corners} corners",
+            mpx / seconds,
+            gdals_speed(cut)
         );
     }
 }
