@@ -27,10 +27,7 @@ thread_local! {
 pub fn init_gdal() -> String {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // These can only fail for text with a NUL inside.
-        for (key, value) in [("GDAL_PAM_ENABLED", "NO"), ("GDAL_VRT_ENABLE_PYTHON", "NO")] {
-            gdal::config::set_config_option(key, value).expect("constant text without NUL");
-        }
+        gdal::config::set_config_option("GDAL_VRT_ENABLE_PYTHON", "NO").expect("constant text without NUL");
         if std::env::var_os("GDAL_CACHEMAX").is_none() {
             set_cache(DEFAULT_CACHE_MB);
         }

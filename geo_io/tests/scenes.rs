@@ -300,3 +300,21 @@ fn scale_choices_are_read_from_text() {
         assert_eq!(read(wrong), None, "{wrong}");
     }
 }
+
+#[test]
+fn a_crs_that_lies_in_a_side_file_counts_and_reading_writes_none() {
+    let (folder, path) = folder();
+    raster(&path, (4, 3), &[vec![7_u8; 12], vec![8; 12], vec![9; 12]], |_| {});
+    let picture = folder.path().join("scene.png");
+    let png = DriverManager::get_driver_by_name("PNG").unwrap();
+    Dataset::open(&path).unwrap().create_copy(&png, &picture, &RasterCreationOptions::new()).unwrap().close().unwrap();
+    let files = || fs::read_dir(folder.path()).unwrap().count();
+    let before = files();
+    assert!(folder.path().join("scene.png.aux.xml").exists());
+
+    let scene = open(&picture).unwrap();
+    assert_eq!(scene.info().affine.0, GRID);
+    whole(&scene);
+    drop(scene);
+    assert_eq!(files(), before);
+}

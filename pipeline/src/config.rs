@@ -18,8 +18,6 @@ pub const BATCH: usize = 4;
 pub const READERS: usize = 2;
 /// Items that wait between two stages.
 pub const QUEUE: usize = 2;
-/// Pixel blocks that GDAL keeps, in MiB, when `GDAL_CACHEMAX` does not say otherwise.
-pub const BLOCK_CACHE_MIB: usize = 64;
 
 /// The smallest detection that is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
