@@ -81,6 +81,9 @@ pub enum DataConfig {
         seed: u64,
         /// Seed of the validation worlds; must differ.
         validation_seed: u64,
+        /// Kinds of phrases to be asked more often than the grammar says them; validation is not touched.
+        #[serde(default)]
+        emphasis: Vec<String>,
     },
 }
 
@@ -113,7 +116,7 @@ impl TrainingConfig {
         })?;
         let refuse = |reason: String| ModelError::Config { path: file.to_owned(), reason };
         let config: Self = toml::from_str(&text).map_err(|cause| refuse(cause.message().to_owned()))?;
-        let DataConfig::Synthetic { seed, validation_seed } = config.data;
+        let DataConfig::Synthetic { seed, validation_seed, .. } = config.data;
         if seed == validation_seed {
             return Err(refuse("the validation seed is the training seed".into()));
         }

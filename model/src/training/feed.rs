@@ -72,13 +72,13 @@ pub(crate) struct FeedConfig {
 
 /// The batches of steps `from..to`, in order; step `n` is always the same batch.
 pub(crate) fn training_batches(data: &DataConfig, feed: FeedConfig, from: usize, to: usize) -> Receiver<Batch> {
-    let DataConfig::Synthetic { seed, .. } = *data;
+    let DataConfig::Synthetic { seed, emphasis, .. } = data.clone();
     let (sender, receiver) = sync_channel(2);
     thread::spawn(move || {
         for step in from..to {
             let first = (step * feed.batch) as u64;
             // A closed channel means that training has ended; there is nobody to tell.
-            if sender.send(synthetic_batch(seed, first, feed)).is_err() {
+            if sender.send(synthetic_batch(seed, first, feed, &emphasis)).is_err() {
                 break;
             }
         }
@@ -89,21 +89,50 @@ pub(crate) fn training_batches(data: &DataConfig, feed: FeedConfig, from: usize,
 /// Validation batch `index`: other worlds, one phrase per tile.
 pub(crate) fn validation_batch(data: &DataConfig, index: usize, batch: usize, side_px: usize) -> Batch {
     let DataConfig::Synthetic { validation_seed, .. } = *data;
-    synthetic_batch(validation_seed, (index * batch) as u64, FeedConfig { batch, phrases: 1, side_px })
+    synthetic_batch(validation_seed, (index * batch) as u64, FeedConfig { batch, phrases: 1, side_px }, &[])
 }
 
 /// Samples `first..first + batch` of a seed; an image with fewer phrases than asked repeats them.
-fn synthetic_batch(seed: u64, first: u64, feed: FeedConfig) -> Batch {
+fn synthetic_batch(seed: u64, first: u64, feed: FeedConfig, emphasis: &[String]) -> Batch {
     let mut batch =
         Batch { pixels: Vec::new(), phrases: Vec::new(), masks: Vec::new(), images: feed.batch, side_px: feed.side_px };
     for index in first..first + feed.batch as u64 {
-        let sample = synthetic::sample(seed, index, feed.side_px as u32, feed.phrases);
+        // With an emphasis there is something to choose from.
+        let candidates = if emphasis.is_empty() { feed.phrases } else { 2 * feed.phrases };
+        let sample = synthetic::sample(seed, index, feed.side_px as u32, candidates);
         batch.pixels.extend_from_slice(&sample.rgb);
+        let order = alternate(sample.phrases.len(), |i| {
+            let kind = sample.phrases[i].0.kind.name();
+            emphasis.iter().any(|wanted| wanted == kind)
+        });
         for i in 0..feed.phrases {
-            let (expression, mask) = &sample.phrases[i % sample.phrases.len()];
+            let (expression, mask) = &sample.phrases[order[i % order.len()]];
             batch.phrases.push(expression.phrase.clone());
             batch.masks.extend_from_slice(mask);
         }
     }
     batch
+}
+
+/// The numbers below `count`, an emphasised one and another by turns as long as there are both.
+fn alternate(count: usize, emphasised: impl Fn(usize) -> bool) -> Vec<usize> {
+    let (mut wanted, mut others): (Vec<usize>, Vec<usize>) = (0..count).rev().partition(|&i| emphasised(i));
+    let mut order = Vec::with_capacity(count);
+    while order.len() < count {
+        order.extend(wanted.pop());
+        order.extend(others.pop());
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emphasised_phrases_take_turns_with_the_others() {
+        // 1 and 2 are wanted: 1, then 0, then 2, then what is left.
+        assert_eq!(alternate(5, |i| i == 1 || i == 2), [1, 0, 2, 3, 4]);
+        assert_eq!(alternate(3, |_| false), [0, 1, 2]);
+    }
 }
