@@ -50,8 +50,9 @@ $(GEOPHRASE):
 	$(MAKE) build
 
 train-small: build pretrained
-	$(GEOPHRASE) train --config examples/configs/train-small.toml --stop-at 700
-	$(GEOPHRASE) train --config examples/configs/train-small-320.toml
+	$(GEOPHRASE) train --config examples/configs/train-small-1.toml --stop-at 700
+	$(GEOPHRASE) train --config examples/configs/train-small-2.toml
+	$(GEOPHRASE) train --config examples/configs/train-small-3.toml
 
 parity: setup pretrained
 	$(CARGO) test $(PROFILE) -p model --test parity
