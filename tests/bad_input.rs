@@ -156,7 +156,7 @@ fn prompts_that_say_nothing() {
 
 #[test]
 fn a_prompt_that_is_too_long() {
-    let Some(model) = shipped_model() else { return };
+    let model = shipped_model();
     let desk = Desk::new();
     let long = "the very large and rather old ship ".repeat(30);
     desk.refused(&desk.good_scene(), &["--prompt", &long, "--model", model.to_str().unwrap()], &[2], &["shorten"]);
@@ -179,7 +179,7 @@ fn a_model_folder_that_is_missing_or_damaged() {
 
 #[test]
 fn a_model_whose_weights_are_cut_or_of_another_shape() {
-    let Some(shipped) = shipped_model() else { return };
+    let shipped = shipped_model();
     let desk = Desk::new();
     let scene = desk.good_scene();
     let model = desk.folder.path().join("model");
@@ -195,9 +195,13 @@ fn a_model_whose_weights_are_cut_or_of_another_shape() {
     std::fs::write(model.join("model.safetensors"), &weights).unwrap();
     let config = std::fs::read_to_string(model.join("config.json")).unwrap();
     let mut other: serde_json::Value = serde_json::from_str(&config).unwrap();
-    other["decoder"]["channels"] = 96.into();
+    other["decoder"]["hidden"] = 96.into();
     std::fs::write(model.join("config.json"), other.to_string()).unwrap();
-    desk.refused(&scene, &["--model", named], &[78], &["model"]);
+    desk.refused(&scene, &["--model", named], &[78], &["does not fit config.json"]);
+    other["decoder"]["hidden"] = 256.into();
+    other["calibration"]["temperature"] = 0.into();
+    std::fs::write(model.join("config.json"), other.to_string()).unwrap();
+    desk.refused(&scene, &["--model", named], &[78], &["temperature"]);
 }
 
 #[test]
@@ -247,8 +251,8 @@ fn flags_that_make_no_sense() {
 }
 
 /// What works although it is odd: every file is there, nothing is said, and the report counts the pixels.
-fn works(desk: &Desk, scene: &Path, more: &[&str]) -> Option<serde_json::Value> {
-    let model = shipped_model()?;
+fn works(desk: &Desk, scene: &Path, more: &[&str]) -> serde_json::Value {
+    let model = shipped_model();
     let more = [more, &["--model", model.to_str().unwrap()]].concat();
     let output = desk.segment(scene, &more).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
@@ -258,7 +262,7 @@ fn works(desk: &Desk, scene: &Path, more: &[&str]) -> Option<serde_json::Value> 
     let report = serde_json::from_slice(&std::fs::read(desk.out.join("out.report.json")).unwrap()).unwrap();
     std::fs::remove_dir_all(&desk.out).unwrap();
     std::fs::create_dir(&desk.out).unwrap();
-    Some(report)
+    report
 }
 
 #[test]
@@ -268,13 +272,13 @@ fn odd_scenes_that_work() {
     let notes = |report: &serde_json::Value| report["notes"].to_string();
 
     grey(1).write(&scene);
-    let Some(report) = works(&desk, &scene, &[]) else { return };
+    let report = works(&desk, &scene, &[]);
     assert!(notes(&report).contains("grey"), "{report}");
     assert_eq!((&report["valid_px"], &report["nodata_px"]), (&200.into(), &0.into()));
 
     let palette = (0..=255).map(|i| [i, 255 - i, 7]).collect();
     Tiff { palette: Some(palette), ..grey(1) }.write(&scene);
-    assert!(notes(&works(&desk, &scene, &[]).unwrap()).contains("palette"));
+    assert!(notes(&works(&desk, &scene, &[])).contains("palette"));
 
     // Alpha 0 in the left half: no data there.
     Tiff {
@@ -282,30 +286,30 @@ fn odd_scenes_that_work() {
         ..Tiff::bytes(20, 10, 2, |_, col, band| if band == 0 { 9 } else { 255 * u8::from(col >= 10) })
     }
     .write(&scene);
-    assert_eq!(works(&desk, &scene, &[]).unwrap()["nodata_px"], 100);
+    assert_eq!(works(&desk, &scene, &[])["nodata_px"], 100);
 
     Tiff::bytes(1, 1, 3, |_, _, band| band as u8).write(&scene);
-    assert_eq!(works(&desk, &scene, &[]).unwrap()["valid_px"], 1);
+    assert_eq!(works(&desk, &scene, &[])["valid_px"], 1);
 
     Tiff { nodata: Some("3"), ..Tiff::bytes(20, 10, 3, |_, _, _| 3) }.write(&scene);
-    let report = works(&desk, &scene, &[]).unwrap();
+    let report = works(&desk, &scene, &[]);
     assert_eq!(
         (&report["valid_px"], &report["tiles"]["computed"], &report["detections"]),
         (&0.into(), &0.into(), &0.into())
     );
 
     Tiff::floats(20, 10, 3, |_, col, _| if col < 5 { f32::NAN } else { col as f32 }).write(&scene);
-    assert_eq!(works(&desk, &scene, &[]).unwrap()["nodata_px"], 50);
+    assert_eq!(works(&desk, &scene, &[])["nodata_px"], 50);
 
     Tiff { place: Place::NoCrs, ..grey(3) }.write(&scene);
-    works(&desk, &scene, &["--allow-no-crs"]).unwrap();
-    let report = works(&desk, &scene, &["--assume-crs", "EPSG:32633"]).unwrap();
+    works(&desk, &scene, &["--allow-no-crs"]);
+    let report = works(&desk, &scene, &["--assume-crs", "EPSG:32633"]);
     assert!(report["scene"]["crs"].to_string().contains("32633"), "{report}");
 }
 
 #[test]
 fn a_scene_that_cannot_be_read_whole_is_refused_after_it_was_begun() {
-    let Some(model) = shipped_model() else { return };
+    let model = shipped_model();
     let desk = Desk::new();
     // The directory at the end stays; a hole in the compressed pixels does not.
     paint(&desk.scene(), 900, 900, waves);
@@ -319,7 +323,7 @@ fn a_scene_that_cannot_be_read_whole_is_refused_after_it_was_begun() {
 #[test]
 #[cfg(unix)]
 fn an_interrupt_leaves_nothing_and_ends_with_130_or_143() {
-    let Some(model) = shipped_model() else { return };
+    let model = shipped_model();
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let desk = Desk::new();
         paint(&desk.scene(), 2500, 2500, waves);

@@ -22,7 +22,7 @@ fn geophrase() -> Command {
 
 #[test]
 fn each_prompt_of_the_demo_is_found_with_an_iou_of_at_least_0_6() {
-    let Some(model) = shipped_model() else { return };
+    let model = shipped_model();
     let records: Vec<_> = RecordReader::open(&demo_file("truth.jsonl")).unwrap().collect::<Result<_, _>>().unwrap();
     assert_eq!(records.len(), 3);
     let out = tempfile::tempdir().unwrap();
@@ -53,7 +53,7 @@ fn each_prompt_of_the_demo_is_found_with_an_iou_of_at_least_0_6() {
 
 #[test]
 fn the_batch_size_changes_no_byte() {
-    let Some(model) = shipped_model() else { return };
+    let model = shipped_model();
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("scene.tif");
     paint(&scene, 640, 330, waves);
@@ -73,7 +73,7 @@ fn the_batch_size_changes_no_byte() {
 
 #[test]
 fn the_demo_lists_what_it_finds_and_draws_it() {
-    let Some(model) = shipped_model() else { return };
+    let model = shipped_model();
     let out = tempfile::tempdir().unwrap();
     let mut demo = geophrase();
     demo.arg("demo").arg("--scene").arg(demo_file("scene.tif")).arg("--model").arg(&model);
@@ -102,7 +102,7 @@ fn the_demo_lists_what_it_finds_and_draws_it() {
 
 #[test]
 fn drawn_records_can_be_scored() {
-    let Some(model) = shipped_model() else { return };
+    let model = shipped_model();
     let folder = tempfile::tempdir().unwrap();
     let set = folder.path().join("set");
     let json = folder.path().join("scores.json");

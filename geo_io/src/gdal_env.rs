@@ -21,7 +21,7 @@ thread_local! {
     static HEARD: RefCell<Vec<Vec<String>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Sets GDAL up once for the process: no side files, bounded block cache, messages caught instead of printed.
+/// Sets GDAL up once for the process: no Python in VRTs, bounded block cache, messages caught instead of printed.
 ///
 /// Returns GDAL's version, such as `3.6.2`. Every entry point of this crate calls it, so calling it first is not needed.
 pub fn init_gdal() -> String {

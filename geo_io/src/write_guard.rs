@@ -34,6 +34,13 @@ impl TempOutput {
             Ok(_) if !overwrite => {
                 return Err(GeoIoError::OutputExists { path: target.to_owned() });
             }
+            // A rename would replace a device or a pipe by a plain file.
+            Ok(_) if fs::metadata(target).is_ok_and(|found| !found.is_file()) => {
+                return Err(refuse(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "what has this name is no regular file",
+                )));
+            }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(refuse(error)),

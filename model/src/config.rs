@@ -158,7 +158,12 @@ impl ModelConfig {
         if self.max_tokens < 3 || decoder.points == 0 || decoder.visual_prompts == 0 {
             return Err("max_tokens, points and visual_prompts are too small".into());
         }
+        let text = &self.text;
+        if text.heads == 0 || !text.width.is_multiple_of(text.heads) || self.max_tokens > text.max_positions {
+            return Err("the text tower's width, heads and max_positions do not go together".into());
+        }
         self.vision.check()?;
+        self.calibration.check()?;
         Ok(())
     }
 }

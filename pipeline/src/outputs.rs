@@ -51,6 +51,10 @@ impl OutputNames {
         let report = config.report.clone().unwrap_or_else(|| first.with_extension("report.json"));
         let names = Self { vector: config.vector.clone(), rasters, report };
         names.refuse_scene(scene)?;
+        let mut seen = HashSet::new();
+        if let Some(twice) = names.all().into_iter().find(|path| !seen.insert(path.clone())) {
+            return Err(PipelineError::Usage(format!("two outputs have the name {}", twice.display())));
+        }
         Ok(names)
     }
 
@@ -148,6 +152,13 @@ mod tests {
         let names = names(&both(), &["ships"]).unwrap();
         let all: Vec<_> = names.all().iter().map(|path| path.display().to_string()).collect();
         assert_eq!(all, ["d/a.geojson", "d/b.tif", "d/b.mask.tif", "d/a.report.json"]);
+    }
+
+    #[test]
+    fn a_report_of_the_polygons_name_is_refused() {
+        let config = OutputConfig { report: Some("d/a.geojson".into()), ..both() };
+        let error = names(&config, &["ships"]).unwrap_err();
+        assert!(error.to_string().contains("two outputs have the name d/a.geojson"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Starts the stages, watches over them, and commits their outputs. The only place that starts threads.
+//! Starts the stages, watches over them, and commits their outputs. The only place of this crate that starts threads.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -105,8 +105,11 @@ where
             signal = interrupt => {
                 cancel.stop();
                 // The work removes what it has begun before it ends.
-                while working.join_next().await.is_some() {}
-                Err(PipelineError::Interrupted(signal))
+                match working.join_next().await.map(joined) {
+                    // It was through before it noticed: what it wrote is there, and to say otherwise would be false.
+                    Some(Ok(done)) => Ok(done),
+                    _ => Err(PipelineError::Interrupted(signal)),
+                }
             }
             done = working.join_next() => done.map_or_else(|| Err(PipelineError::Stopped("work")), joined),
         }

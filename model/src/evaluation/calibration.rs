@@ -1,6 +1,6 @@
 //! From logits to probabilities that mean what they say, and how the numbers for that are fitted.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -67,22 +67,21 @@ impl Calibration {
         f64::from(presence) >= self.presence_threshold
     }
 
-    /// Refuses numbers that no fit gives; `path` is the file they came from.
+    /// Refuses numbers that no fit gives.
     ///
     /// # Errors
-    /// [`ModelError::Config`] for a temperature that is not positive, a threshold outside 0 to 1, or anything not finite.
-    pub fn check(&self, path: &Path) -> Result<(), ModelError> {
+    /// The reason: a temperature that is not positive, a threshold outside 0 to 1, or anything not finite.
+    pub fn check(&self) -> Result<(), String> {
         let UncertaintyCoefficients { rus, margin, bias } = self.uncertainty;
-        let reason = if !(self.temperature.is_finite() && self.temperature > 0.0) {
-            format!("calibration: temperature must be a positive number, not {}", self.temperature)
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            Err(format!("calibration: temperature must be a positive number, not {}", self.temperature))
         } else if !(0.0..=1.0).contains(&self.presence_threshold) {
-            format!("calibration: presence_threshold must lie in 0 to 1, not {}", self.presence_threshold)
+            Err(format!("calibration: presence_threshold must lie in 0 to 1, not {}", self.presence_threshold))
         } else if [rus, margin, bias].iter().any(|value| !value.is_finite()) {
-            "calibration: the uncertainty coefficients must be finite".to_owned()
+            Err("calibration: the uncertainty coefficients must be finite".to_owned())
         } else {
-            return Ok(());
-        };
-        Err(ModelError::Config { path: path.to_path_buf(), reason })
+            Ok(())
+        }
     }
 }
 

@@ -63,12 +63,25 @@ impl CheckpointFolder {
     }
 
     /// The newest complete state, if there is one.
-    pub(crate) fn newest(&self) -> Option<(PathBuf, Progress)> {
+    ///
+    /// A state that is there and cannot be read is an error: to begin anew would write over the run.
+    pub(crate) fn newest(&self) -> Result<Option<(PathBuf, Progress)>, ModelError> {
         // A crash between the two renames leaves only the old folder.
-        [self.folder.clone(), self.folder.with_extension("old")].into_iter().find_map(|folder| {
-            let text = std::fs::read_to_string(folder.join("progress.json")).ok()?;
-            Some((folder, serde_json::from_str(&text).ok()?))
-        })
+        for folder in [self.folder.clone(), self.folder.with_extension("old")] {
+            if !folder.is_dir() {
+                continue;
+            }
+            let path = folder.join("progress.json");
+            let text = std::fs::read_to_string(&path).map_err(|source| ModelError::Io {
+                action: "read",
+                path: path.clone(),
+                source,
+            })?;
+            let progress = serde_json::from_str(&text)
+                .map_err(|cause| ModelError::Data { path, reason: format!("is no checkpoint: {cause}") })?;
+            return Ok(Some((folder, progress)));
+        }
+        Ok(None)
     }
 }
 

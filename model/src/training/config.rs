@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{LossConfig, ScheduleConfig};
 use crate::config::ModelConfig;
 use crate::error::ModelError;
+use crate::synthetic::Meaning;
 
 /// A training recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,10 +82,36 @@ pub enum DataConfig {
         seed: u64,
         /// Seed of the validation worlds; must differ.
         validation_seed: u64,
-        /// Kinds of phrases to be asked more often than the grammar says them; validation is not touched.
+        /// Phrases to be asked more often than the grammar says them; validation is not touched.
         #[serde(default)]
-        emphasis: Vec<String>,
+        emphasis: Vec<Emphasis>,
     },
+}
+
+/// Phrases that a run may ask more often, with a target or without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Emphasis {
+    /// Those that name a colour.
+    Colour,
+    /// Those that name a relation to something else.
+    Relation,
+    /// Those that name a place in the frame.
+    Place,
+    /// Those that name a size or pick the one ahead.
+    Size,
+}
+
+impl Emphasis {
+    /// Whether a phrase of this meaning is one of them.
+    pub(super) fn holds(self, meaning: &Meaning) -> bool {
+        match self {
+            Self::Colour => meaning.colour.is_some(),
+            Self::Relation => meaning.relation.is_some(),
+            Self::Place => meaning.place.is_some(),
+            Self::Size => meaning.size.is_some() || meaning.superlative.is_some(),
+        }
+    }
 }
 
 fn default_weight_decay() -> f32 {
@@ -123,6 +150,12 @@ impl TrainingConfig {
         let counts = [config.steps, config.batch, config.phrases, config.checkpoint_every, config.validate_every];
         if counts.contains(&0) {
             return Err(refuse("steps, batch, phrases and intervals must be at least 1".into()));
+        }
+        if config.validation_tiles == 0 {
+            return Err(refuse("validation_tiles must be at least 1: without a validation no weights are kept".into()));
+        }
+        if config.tile_px.is_some_and(|side| side == 0 || !side.is_multiple_of(32)) {
+            return Err(refuse("tile_px must be a multiple of 32".into()));
         }
         if config.workers == 0 || !config.batch.is_multiple_of(config.workers) {
             return Err(refuse(format!("{} workers cannot share a batch of {}", config.workers, config.batch)));

@@ -6,7 +6,7 @@ use std::thread;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use super::config::DataConfig;
+use super::config::{DataConfig, Emphasis};
 use crate::synthetic;
 
 /// One step's images and phrases.
@@ -93,17 +93,17 @@ pub(crate) fn validation_batch(data: &DataConfig, index: usize, batch: usize, si
 }
 
 /// Samples `first..first + batch` of a seed; an image with fewer phrases than asked repeats them.
-fn synthetic_batch(seed: u64, first: u64, feed: FeedConfig, emphasis: &[String]) -> Batch {
+fn synthetic_batch(seed: u64, first: u64, feed: FeedConfig, emphasis: &[Emphasis]) -> Batch {
     let mut batch =
         Batch { pixels: Vec::new(), phrases: Vec::new(), masks: Vec::new(), images: feed.batch, side_px: feed.side_px };
     for index in first..first + feed.batch as u64 {
         // With an emphasis there is something to choose from.
-        let candidates = if emphasis.is_empty() { feed.phrases } else { 2 * feed.phrases };
+        let candidates = if emphasis.is_empty() { feed.phrases } else { 4 * feed.phrases };
         let sample = synthetic::sample(seed, index, feed.side_px as u32, candidates);
         batch.pixels.extend_from_slice(&sample.rgb);
         let order = alternate(sample.phrases.len(), |i| {
-            let kind = sample.phrases[i].0.kind.name();
-            emphasis.iter().any(|wanted| wanted == kind)
+            let meaning = &sample.phrases[i].0.meaning;
+            emphasis.iter().any(|emphasis| emphasis.holds(meaning))
         });
         for i in 0..feed.phrases {
             let (expression, mask) = &sample.phrases[order[i % order.len()]];

@@ -103,7 +103,7 @@ impl<B: ModelBackend> Trainer<B> {
             .with_grad_clipping(Some(GradientClippingConfig::Norm(self.config.clip)))
             .init::<Autodiff<B>, ReferringDecoder<Autodiff<B>>>();
         let mut progress = Progress::default();
-        if let Some((state, reached)) = self.checkpoints.newest() {
+        if let Some((state, reached)) = self.checkpoints.newest()? {
             decoder = checkpoint::load_module(decoder, &state, "decoder", &self.device)?;
             average = checkpoint::load_module(average, &state, "average", &self.device)?;
             optimizer = optimizer.load_record(checkpoint::load::<Autodiff<B>, _>(&state, "optimizer", &self.device)?);
@@ -161,6 +161,10 @@ impl<B: ModelBackend> Trainer<B> {
             }
         }
         bar.finish();
+        if progress.step < stop {
+            let reason = format!("the thread that draws batches ended at step {} of {stop}", progress.step);
+            return Err(ModelError::Device(reason));
+        }
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use crate::logging::{self, Verbosity};
 #[derive(Debug, Parser)]
 #[command(name = "geophrase", version, max_term_width = 110)]
 pub struct Cli {
-    /// Say more: -v one line of summary, -vv what the stages do, -vvv everything.
+    /// Say more: a line of summary at the end; -vvv adds what helps to find a bug.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Say nothing but errors.

@@ -51,7 +51,7 @@ pub(crate) struct SegmentArgs {
     #[arg(long, value_name = "M2|PX", default_value = "0px")]
     min_area: MinArea,
     /// Write GeoJSON in longitude and latitude as RFC 7946 wants it, instead of the scene's CRS.
-    #[arg(long)]
+    #[arg(long, requires = "output")]
     rfc7946: bool,
     /// The CRS of a scene that has none, such as EPSG:32633.
     #[arg(long, value_name = "CRS")]

@@ -58,13 +58,13 @@ pub(crate) struct SynthArgs {
     #[arg(long, default_value_t = 100, requires = "dataset")]
     count: u64,
     /// Side of the pictures of a data set in pixels.
-    #[arg(long, value_name = "PX", default_value_t = 320, requires = "dataset")]
+    #[arg(long, value_name = "PX", default_value_t = 320, requires = "dataset", value_parser = clap::value_parser!(u32).range(1..=4096))]
     tile: u32,
     /// Phrases per picture of a data set.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "dataset")]
     phrases_per_tile: usize,
-    /// Replace files that exist.
-    #[arg(long)]
+    /// Replace files of a scene that exist.
+    #[arg(long, conflicts_with = "dataset")]
     overwrite: bool,
 }
 

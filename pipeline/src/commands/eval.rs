@@ -48,6 +48,9 @@ pub struct EvalRequest {
 /// Records, pictures or a model that cannot be used, a file that cannot be written.
 pub fn eval(request: &EvalRequest) -> Result<(), PipelineError> {
     let protocol = request.protocol.parse::<Protocol>().map_err(|error| PipelineError::Usage(error.to_string()))?;
+    if let Some(path) = request.json.as_ref().filter(|path| !request.overwrite && path.symlink_metadata().is_ok()) {
+        return Err(geo_io::GeoIoError::OutputExists { path: path.clone() }.into());
+    }
     let options = EvalOptions::new(protocol);
     let mut rules = evaluation::EvalRequest::new(&request.records, &request.images, options.clone());
     rules.split = request.split.clone();

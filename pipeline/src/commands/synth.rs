@@ -112,6 +112,7 @@ fn draw_scene(request: &SceneRequest, cancel: &Cancel) -> Result<(), PipelineErr
         }
         pending = pending.merge(pending_file(path, request.overwrite, &lines)?);
     }
+    cancel.check("synth")?;
     pending.commit()?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use geo_io::PixelWindow;
 use crate::tiling::{TilePlan, TileSpec};
 
 /// The threshold at which the model's uncertainty is calibrated: it speaks about the label `probability > 0.5`.
-const CALIBRATED_AT: f32 = 0.5;
+pub(crate) const CALIBRATED_AT: f32 = 0.5;
 
 /// How much a tile counts along one axis: 1 in the middle, a cos² ramp towards each side that has a neighbour.
 ///

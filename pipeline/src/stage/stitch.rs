@@ -7,7 +7,7 @@ use geo_io::SceneStrip;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::error::PipelineError;
-use crate::mosaic::blend::label_uncertainty;
+use crate::mosaic::blend::{CALIBRATED_AT, label_uncertainty};
 use crate::mosaic::canvas::{BlendedPlanes, BlendedRows, Canvas};
 use crate::report::TileCounts;
 use crate::stage::{Answer, AnsweredTile, BusyClock, Cancel, StripSet};
@@ -95,7 +95,7 @@ fn cut(rows: &BlendedRows, width: u32, threshold: f32) -> StripSet {
 
 fn cut_prompt(rows: &BlendedRows, planes: &BlendedPlanes, width: u32, threshold: f32) -> SceneStrip {
     let where_covered = |i: usize, value: f32| if rows.covered[i] { value } else { f32::NAN };
-    let doubt = |implied: &[f32]| -> Vec<f32> {
+    let doubt = |implied: &[f32], threshold: f32| -> Vec<f32> {
         let labels = planes.probability.iter().zip(implied).enumerate();
         labels.map(|(i, (&p, &q))| where_covered(i, label_uncertainty(p, q, threshold))).collect()
     };
@@ -104,8 +104,9 @@ fn cut_prompt(rows: &BlendedRows, planes: &BlendedPlanes, width: u32, threshold:
         row_off: rows.row_off,
         rows: rows.rows,
         width,
-        uncertainty: doubt(&planes.implied),
-        raw_uncertainty: planes.raw_implied.as_deref().map(doubt),
+        uncertainty: doubt(&planes.implied, threshold),
+        // The scorer speaks of the label at the threshold it was trained at, whatever the user's is.
+        raw_uncertainty: planes.raw_implied.as_deref().map(|implied| doubt(implied, CALIBRATED_AT)),
         mask: planes.probability.iter().enumerate().map(label).collect(),
         probability: planes.probability.iter().enumerate().map(|(i, &p)| where_covered(i, p)).collect(),
     }
