@@ -52,7 +52,7 @@ $(GEOPHRASE):
 train-small: build pretrained
 	$(GEOPHRASE) train --config examples/configs/train-small-1.toml --stop-at 700
 	$(GEOPHRASE) train --config examples/configs/train-small-2.toml
-	$(GEOPHRASE) train --config examples/configs/train-small-3.toml
+	$(GEOPHRASE) train --config examples/configs/train-small-3.toml --stop-at 1440
 
 parity: setup pretrained
 	$(CARGO) test $(PROFILE) -p model --test parity
