@@ -57,7 +57,6 @@ fn the_gate_closes_below_its_threshold() {
 
 #[test]
 fn numbers_that_no_fit_gives_are_refused() {
-    let path = Path::new("config.json");
     assert!(Calibration::default().check().is_ok());
     for temperature in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(Calibration { temperature, ..Calibration::default() }.check().is_err());
