@@ -45,7 +45,7 @@ impl<B: Backend> ModuleMapper<B> for Follower {
 
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
-    use burn::nn::LinearConfig;
+    use burn::nn::{Initializer, LinearConfig};
 
     use super::*;
 
@@ -53,7 +53,7 @@ mod tests {
     fn the_average_moves_a_share_of_the_way() {
         type Cpu = burn_flex::Flex;
         let device = Default::default();
-        let start = LinearConfig::new(1, 1).init::<Cpu>(&device);
+        let start = LinearConfig::new(1, 1).with_initializer(Initializer::Ones).init::<Cpu>(&device);
         let mut current = start.clone();
         current.weight = current.weight.map(|weight| weight.add_scalar(1.0));
         let moved = follow(start.clone(), &current, 0.75);

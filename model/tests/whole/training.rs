@@ -40,7 +40,7 @@ kind = "synthetic"
 seed = 1
 validation_seed = 2
 [schedule]
-rate = 2e-3
+rate = 1e-2
 "#,
         out = folder.join(name).display(),
         model = model.display(),
@@ -60,7 +60,7 @@ fn losses(run: &Path) -> Vec<f64> {
 #[test]
 fn the_loss_falls_and_the_result_can_be_asked() {
     let folder = tempfile::tempdir().unwrap();
-    train(&recipe(folder.path(), "run", 80), DeviceChoice::Cpu).unwrap();
+    train(&recipe(folder.path(), "run", 400), DeviceChoice::Cpu).unwrap();
     let losses = losses(&folder.path().join("run"));
     assert!(losses.last().unwrap() < &(losses[0] * 0.9), "{losses:?}");
 
