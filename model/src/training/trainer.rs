@@ -146,7 +146,8 @@ impl<B: ModelBackend> Trainer<B> {
                 let (score, fitter) = self.validate(&average)?;
                 self.log.validation(progress.step, &score)?;
                 bar.println(format!("step {}: {score}", progress.step));
-                if score.miou > progress.best {
+                // A first validation is kept even at 0, so that a run never ends without weights.
+                if score.miou > progress.best || !self.config.output.join("model").is_dir() {
                     progress.best = score.miou;
                     self.keep(&average, &fitter)?;
                 }

@@ -9,7 +9,7 @@ use model::{DeviceChoice, SegmenterOptions, TileImage, open_segmenter};
 use crate::tiny;
 
 /// A recipe of `steps` steps for the tiny model, in `folder`.
-fn recipe(folder: &Path, name: &str, steps: usize) -> PathBuf {
+fn recipe(folder: &Path, name: &str, steps: usize, rate: f64) -> PathBuf {
     let config = tiny::tiny_config();
     let model = folder.join("config.json");
     std::fs::write(&model, serde_json::to_string(&config).unwrap()).unwrap();
@@ -40,7 +40,7 @@ kind = "synthetic"
 seed = 1
 validation_seed = 2
 [schedule]
-rate = 1e-2
+rate = {rate}
 "#,
         out = folder.join(name).display(),
         model = model.display(),
@@ -60,7 +60,7 @@ fn losses(run: &Path) -> Vec<f64> {
 #[test]
 fn the_loss_falls_and_the_result_can_be_asked() {
     let folder = tempfile::tempdir().unwrap();
-    train(&recipe(folder.path(), "run", 400), DeviceChoice::Cpu).unwrap();
+    train(&recipe(folder.path(), "run", 400, 1e-2), DeviceChoice::Cpu).unwrap();
     let losses = losses(&folder.path().join("run"));
     assert!(losses.last().unwrap() < &(losses[0] * 0.9), "{losses:?}");
 
@@ -82,8 +82,8 @@ fn the_loss_falls_and_the_result_can_be_asked() {
 #[test]
 fn a_resumed_run_ends_with_the_weights_of_an_unbroken_one() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = recipe(folder.path(), "whole", 6);
-    let broken = recipe(folder.path(), "broken", 6);
+    let whole = recipe(folder.path(), "whole", 6, 2e-3);
+    let broken = recipe(folder.path(), "broken", 6, 2e-3);
     train(&whole, DeviceChoice::Cpu).unwrap();
     train_until(&broken, DeviceChoice::Cpu, 3).unwrap();
     train(&broken, DeviceChoice::Cpu).unwrap();
@@ -94,7 +94,7 @@ fn a_resumed_run_ends_with_the_weights_of_an_unbroken_one() {
 #[test]
 fn a_recipe_that_validates_on_its_training_worlds_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let path = recipe(folder.path(), "run", 2);
+    let path = recipe(folder.path(), "run", 2, 2e-3);
     let text = std::fs::read_to_string(&path).unwrap().replace("validation_seed = 2", "validation_seed = 1");
     std::fs::write(&path, text).unwrap();
     let error = train(&path, DeviceChoice::Cpu).unwrap_err();
