@@ -62,7 +62,7 @@ fn the_loss_falls_and_the_result_can_be_asked() {
     let folder = tempfile::tempdir().unwrap();
     train(&recipe(folder.path(), "run", 400, 1e-2), DeviceChoice::Cpu).unwrap();
     let losses = losses(&folder.path().join("run"));
-    assert!(losses.last().unwrap() < &(losses[0] * 0.9), "{losses:?}");
+    assert!(losses.last().unwrap() < &(losses[0] * 0.95), "{losses:?}");
 
     let options = SegmenterOptions { raw_uncertainty: true, ..SegmenterOptions::default() };
     let mut segmenter = open_segmenter(&folder.path().join("run/model"), &options).unwrap();
