@@ -1,12 +1,14 @@
 //! Referring records, their masks and their pictures: what training and evaluation read.
 
 pub mod images;
+pub mod labelled;
 pub mod mask;
 pub mod record;
 pub mod resize;
 pub mod rle;
 
 pub use images::{RgbImage, read_rgb};
+pub use labelled::{LabelForm, LabelledExpression, LabelledObject, LabelledTile, LocalMask, OutlineTrust};
 pub use mask::Mask;
 pub use record::{RecordReader, RecordWriter, ReferringRecord};
 pub use rle::{Rle, RleError};
