@@ -17,6 +17,8 @@ pub(crate) struct Batch {
     pub(crate) phrases: Vec<String>,
     /// `[phrase, row, col]`, zeros and ones.
     pub(crate) masks: Vec<u8>,
+    /// `[phrase, row, col]`, zero where nothing is known; empty when all is known.
+    pub(crate) scored: Vec<u8>,
     /// Number of images.
     pub(crate) images: usize,
     /// Side of the tiles.
@@ -37,6 +39,10 @@ impl Batch {
                 pixels: self.pixels[part * images * area * 3..][..images * area * 3].to_vec(),
                 phrases: self.phrases[part * phrases..][..phrases].to_vec(),
                 masks: self.masks[part * phrases * area..][..phrases * area].to_vec(),
+                scored: match self.scored.is_empty() {
+                    true => Vec::new(),
+                    false => self.scored[part * phrases * area..][..phrases * area].to_vec(),
+                },
                 images,
                 side_px: self.side_px,
             })
@@ -56,7 +62,17 @@ impl Batch {
     /// # Shapes
     /// `[phrase, 1, row, col]`, zeros and ones
     pub(crate) fn mask_tensor<B: Backend>(&self, device: &B::Device) -> Tensor<B, 4> {
-        let values: Vec<f32> = self.masks.iter().map(|&value| f32::from(value)).collect();
+        self.plane_tensor(&self.masks, device)
+    }
+
+    /// # Shapes
+    /// `[phrase, 1, row, col]`, zero where nothing is known; `None` when all is known
+    pub(crate) fn scored_tensor<B: Backend>(&self, device: &B::Device) -> Option<Tensor<B, 4>> {
+        (!self.scored.is_empty()).then(|| self.plane_tensor(&self.scored, device))
+    }
+
+    fn plane_tensor<B: Backend>(&self, planes: &[u8], device: &B::Device) -> Tensor<B, 4> {
+        let values: Vec<f32> = planes.iter().map(|&value| f32::from(value)).collect();
         let shape = [self.phrases.len(), 1, self.side_px, self.side_px];
         Tensor::from_data(TensorData::new(values, shape), device)
     }
@@ -94,8 +110,14 @@ pub(crate) fn validation_batch(data: &DataConfig, index: usize, batch: usize, si
 
 /// Samples `first..first + batch` of a seed; an image with fewer phrases than asked repeats them.
 fn synthetic_batch(seed: u64, first: u64, feed: FeedConfig, emphasis: &[Emphasis]) -> Batch {
-    let mut batch =
-        Batch { pixels: Vec::new(), phrases: Vec::new(), masks: Vec::new(), images: feed.batch, side_px: feed.side_px };
+    let mut batch = Batch {
+        pixels: Vec::new(),
+        phrases: Vec::new(),
+        masks: Vec::new(),
+        scored: Vec::new(),
+        images: feed.batch,
+        side_px: feed.side_px,
+    };
     for index in first..first + feed.batch as u64 {
         // With an emphasis there is something to choose from.
         let candidates = if emphasis.is_empty() { feed.phrases } else { 4 * feed.phrases };

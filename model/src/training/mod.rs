@@ -13,6 +13,6 @@ mod trainer;
 mod validation;
 
 pub use config::{DataConfig, PretrainedConfig, TrainingConfig};
-pub use loss::{LossConfig, Losses};
+pub use loss::{LossConfig, Losses, Truth};
 pub use schedule::ScheduleConfig;
 pub use trainer::{train, train_until};

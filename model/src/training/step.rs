@@ -8,7 +8,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Tensor};
 
-use super::LossConfig;
+use super::{LossConfig, Truth};
 use crate::crobim_u::{Decoded, ImageEncoding, ReferringDecoder};
 use crate::error::ModelError;
 use crate::ops::ModelBackend;
@@ -24,6 +24,8 @@ pub(crate) struct Prepared<B: Backend> {
     pub(crate) ignored: Tensor<B, 2, Bool>,
     /// `[phrase, 1, row, col]`, zeros and ones.
     pub(crate) truth: Tensor<B, 4>,
+    /// `[phrase, 1, row, col]`, zero where nothing is known; `None` when all is known.
+    pub(crate) scored: Option<Tensor<B, 4>>,
 }
 
 /// What a step measured.
@@ -63,7 +65,8 @@ pub(crate) fn gradients<B: ModelBackend>(
         // A fork has a graph of its own, so that workers do not wait for each other.
         let decoder = decoder.clone().fork(&part.images.device());
         let decoded = forward(vision, &decoder, part);
-        let truth = Tensor::from_inner(part.truth.clone());
+        let truth =
+            Truth { mask: Tensor::from_inner(part.truth.clone()), scored: part.scored.clone().map(Tensor::from_inner) };
         let losses = loss.total(decoded, truth, with_uncertainty);
         let measured =
             StepLoss { total: scalar(losses.total.clone().inner())?, uncertainty: scalar(losses.uncertainty.inner())? };

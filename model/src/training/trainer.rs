@@ -174,7 +174,8 @@ impl<B: ModelBackend> Trainer<B> {
         let phrases: Vec<&str> = batch.phrases.iter().map(String::as_str).collect();
         let (features, ignored) = self.phrases.of(&phrases)?;
         let (images, truth) = (batch.image_tensor(&self.device), batch.mask_tensor(&self.device));
-        Ok(Prepared { images, features, ignored, truth })
+        let scored = batch.scored_tensor(&self.device);
+        Ok(Prepared { images, features, ignored, truth, scored })
     }
 
     /// Scores tiles that the run never trains on; their logits also feed the calibration.
