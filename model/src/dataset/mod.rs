@@ -1,11 +1,13 @@
 //! Referring records, their masks and their pictures: what training and evaluation read.
 
+pub mod augment;
 pub mod images;
 pub mod labelled;
 pub mod mask;
 pub mod record;
 pub mod resize;
 pub mod rle;
+pub mod sensor;
 
 pub use images::{RgbImage, read_rgb};
 pub use labelled::{LabelForm, LabelledExpression, LabelledObject, LabelledTile, LocalMask, OutlineTrust};

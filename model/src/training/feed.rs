@@ -7,6 +7,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::config::{DataConfig, Emphasis};
+use crate::error::ModelError;
 use crate::synthetic;
 
 /// One step's images and phrases.
@@ -26,6 +27,18 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// A batch to be filled.
+    fn empty(feed: FeedConfig) -> Self {
+        Self {
+            pixels: Vec::new(),
+            phrases: Vec::new(),
+            masks: Vec::new(),
+            scored: Vec::new(),
+            images: feed.batch,
+            side_px: feed.side_px,
+        }
+    }
+
     /// The batch in `parts` of equal numbers of images.
     pub(crate) fn split(self, parts: usize) -> Vec<Batch> {
         if parts == 1 {
@@ -86,54 +99,87 @@ pub(crate) struct FeedConfig {
     pub(crate) side_px: usize,
 }
 
-/// The batches of steps `from..to`, in order; step `n` is always the same batch.
-pub(crate) fn training_batches(data: &DataConfig, feed: FeedConfig, from: usize, to: usize) -> Receiver<Batch> {
-    let DataConfig::Synthetic { seed, emphasis, .. } = data.clone();
-    let (sender, receiver) = sync_channel(2);
-    thread::spawn(move || {
-        for step in from..to {
-            let first = (step * feed.batch) as u64;
-            // A closed channel means that training has ended; there is nobody to tell.
-            if sender.send(synthetic_batch(seed, first, feed, &emphasis)).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
+/// Where a run's batches come from.
+#[derive(Clone)]
+pub(crate) struct Feed {
+    source: Source,
+    shape: FeedConfig,
 }
 
-/// Validation batch `index`: other worlds, one phrase per tile.
-pub(crate) fn validation_batch(data: &DataConfig, index: usize, batch: usize, side_px: usize) -> Batch {
-    let DataConfig::Synthetic { validation_seed, .. } = *data;
-    synthetic_batch(validation_seed, (index * batch) as u64, FeedConfig { batch, phrases: 1, side_px }, &[])
+#[derive(Clone)]
+enum Source {
+    Synthetic { seed: u64, validation_seed: u64, emphasis: Vec<Emphasis> },
+}
+
+impl Feed {
+    /// Opens what `data` names.
+    pub(crate) fn open(data: &DataConfig, shape: FeedConfig) -> Result<Self, ModelError> {
+        let source = match data.clone() {
+            DataConfig::Synthetic { seed, validation_seed, emphasis } => {
+                Source::Synthetic { seed, validation_seed, emphasis }
+            }
+        };
+        Ok(Self { source, shape })
+    }
+
+    /// The batches of steps `from..to`, in order; step `n` is always the same batch. After an error there are no more.
+    pub(crate) fn training(&self, from: usize, to: usize) -> Receiver<Result<Batch, ModelError>> {
+        let feed = self.clone();
+        let (sender, receiver) = sync_channel(2);
+        thread::spawn(move || {
+            for step in from..to {
+                let batch = feed.training_batch(step);
+                let failed = batch.is_err();
+                // A closed channel means that training has ended; there is nobody to tell.
+                if sender.send(batch).is_err() || failed {
+                    break;
+                }
+            }
+        });
+        receiver
+    }
+
+    fn training_batch(&self, step: usize) -> Result<Batch, ModelError> {
+        let first = (step * self.shape.batch) as u64;
+        match &self.source {
+            Source::Synthetic { seed, emphasis, .. } => Ok(synthetic_batch(*seed, first, self.shape, emphasis)),
+        }
+    }
+
+    /// Validation batch `index`: other places, one phrase per tile.
+    pub(crate) fn validation(&self, index: usize) -> Result<Batch, ModelError> {
+        let shape = FeedConfig { phrases: 1, ..self.shape };
+        let first = (index * shape.batch) as u64;
+        match &self.source {
+            Source::Synthetic { validation_seed, .. } => Ok(synthetic_batch(*validation_seed, first, shape, &[])),
+        }
+    }
 }
 
 /// Samples `first..first + batch` of a seed; an image with fewer phrases than asked repeats them.
 fn synthetic_batch(seed: u64, first: u64, feed: FeedConfig, emphasis: &[Emphasis]) -> Batch {
-    let mut batch = Batch {
-        pixels: Vec::new(),
-        phrases: Vec::new(),
-        masks: Vec::new(),
-        scored: Vec::new(),
-        images: feed.batch,
-        side_px: feed.side_px,
-    };
+    let mut batch = Batch::empty(feed);
     for index in first..first + feed.batch as u64 {
-        // With an emphasis there is something to choose from.
-        let candidates = if emphasis.is_empty() { feed.phrases } else { 4 * feed.phrases };
-        let sample = synthetic::sample(seed, index, feed.side_px as u32, candidates);
-        batch.pixels.extend_from_slice(&sample.rgb);
-        let order = alternate(sample.phrases.len(), |i| {
-            let meaning = &sample.phrases[i].0.meaning;
-            emphasis.iter().any(|emphasis| emphasis.holds(meaning))
-        });
-        for i in 0..feed.phrases {
-            let (expression, mask) = &sample.phrases[order[i % order.len()]];
-            batch.phrases.push(expression.phrase.clone());
-            batch.masks.extend_from_slice(mask);
-        }
+        push_synthetic(&mut batch, seed, index, feed, emphasis);
     }
     batch
+}
+
+/// Adds sample `index` of a seed to the batch.
+fn push_synthetic(batch: &mut Batch, seed: u64, index: u64, feed: FeedConfig, emphasis: &[Emphasis]) {
+    // With an emphasis there is something to choose from.
+    let candidates = if emphasis.is_empty() { feed.phrases } else { 4 * feed.phrases };
+    let sample = synthetic::sample(seed, index, feed.side_px as u32, candidates);
+    batch.pixels.extend_from_slice(&sample.rgb);
+    let order = alternate(sample.phrases.len(), |i| {
+        let meaning = &sample.phrases[i].0.meaning;
+        emphasis.iter().any(|emphasis| emphasis.holds(meaning))
+    });
+    for i in 0..feed.phrases {
+        let (expression, mask) = &sample.phrases[order[i % order.len()]];
+        batch.phrases.push(expression.phrase.clone());
+        batch.masks.extend_from_slice(mask);
+    }
 }
 
 /// The numbers below `count`, an emphasised one and another by turns as long as there are both.

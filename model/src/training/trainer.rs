@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::average::follow;
 use super::checkpoint::{self, CheckpointFolder, Progress};
 use super::config::TrainingConfig;
-use super::feed::{Batch, FeedConfig, training_batches, validation_batch};
+use super::feed::{Batch, Feed, FeedConfig};
 use super::phrase_features::PhraseFeatures;
 use super::run_log::RunLog;
 use super::step::{Prepared, forward, gradients, values};
@@ -60,6 +60,7 @@ struct Trainer<B: ModelBackend> {
     model_config: ModelConfig,
     device: B::Device,
     side_px: usize,
+    feed: Feed,
     vision: VisionTower<B>,
     phrases: PhraseFeatures<B>,
     checkpoints: CheckpointFolder,
@@ -78,8 +79,11 @@ impl<B: ModelBackend> Trainer<B> {
             path: config.output.clone(),
             source,
         })?;
+        let side_px = config.tile_px.unwrap_or(model_config.tile_px);
+        let shape = FeedConfig { batch: config.batch, phrases: config.phrases, side_px };
         Ok(Self {
-            side_px: config.tile_px.unwrap_or(model_config.tile_px),
+            side_px,
+            feed: Feed::open(&config.data, shape)?,
             vision,
             phrases: PhraseFeatures::new(text, tokenizer, device.clone()),
             checkpoints: CheckpointFolder::new(&config.output),
@@ -110,11 +114,11 @@ impl<B: ModelBackend> Trainer<B> {
             progress = reached;
         }
 
-        let feed = FeedConfig { batch: self.config.batch, phrases: self.config.phrases, side_px: self.side_px };
-        let batches = training_batches(&self.config.data, feed, progress.step, stop);
+        let batches = self.feed.training(progress.step, stop);
         let bar = progress_bar(steps, progress.step);
         let mut running = None;
         while let Ok(batch) = batches.recv() {
+            let batch = batch?;
             let started = Instant::now();
             let rate = self.config.schedule.at(progress.step, steps);
             let with_uncertainty = progress.step >= self.config.uncertainty_warm_up;
@@ -185,7 +189,7 @@ impl<B: ModelBackend> Trainer<B> {
         let size = self.config.batch;
         let per_tile = self.side_px * self.side_px;
         for index in 0..self.config.validation_tiles.div_ceil(size) {
-            let batch = validation_batch(&self.config.data, index, size, self.side_px);
+            let batch = self.feed.validation(index)?;
             let prepared = self.prepare(&batch)?;
             let decoded = forward(&self.vision, decoder, &prepared);
             let (masks, risks) = (values(decoded.refined)?, values(decoded.uncertainty)?);
