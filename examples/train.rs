@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use model::training::{TrainRequest, train};
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let Some(recipe) = arguments.next().map(PathBuf::from) else {
@@ -10,7 +12,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let device = arguments.next().map_or_else(|| "auto".into(), |name| name.to_string_lossy().into_owned());
-    let outcome = device.parse().and_then(|device| model::training::train(&recipe, device));
+    let outcome = device.parse().and_then(|device| train(&TrainRequest { device, ..TrainRequest::new(recipe) }));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

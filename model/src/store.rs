@@ -36,6 +36,16 @@ pub(crate) fn read_model<B: Backend>(folder: &Path, device: &B::Device) -> Resul
     Ok(StoredModel { config, model, tokenizer, hash: stored.hash()? })
 }
 
+/// `model` with the weights of `folder`, whose own sizes must be the same.
+pub(crate) fn read_weights<B: Backend>(model: CrobimU<B>, folder: &Path) -> Result<CrobimU<B>, ModelError> {
+    let (model, report) = load_into(model, &ModelFolder::open(folder)?.tensors()?.tensors);
+    complete(&report).map_err(|reason| ModelError::ModelFolder {
+        folder: folder.to_owned(),
+        reason: format!("model.safetensors does not fit the model of the recipe: {reason}"),
+    })?;
+    Ok(model)
+}
+
 /// Writes a model folder; `tokenizer` and `card` are the contents of its two texts.
 pub(crate) fn write_model<B: Backend>(
     folder: &Path,

@@ -95,6 +95,11 @@ pub(crate) fn save<B: Backend, R: Record<B>>(folder: &Path, name: &str, record: 
     })
 }
 
+/// Whether the state in `folder` has a record of this name.
+pub(crate) fn holds(folder: &Path, name: &str) -> bool {
+    folder.join(name).with_extension("bin").is_file()
+}
+
 /// Reads the record that [`save`] wrote.
 pub(crate) fn load<B: Backend, R: Record<B>>(folder: &Path, name: &str, device: &B::Device) -> Result<R, ModelError> {
     let path = folder.join(name);

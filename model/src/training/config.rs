@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{LossConfig, ScheduleConfig};
+use super::{LossConfig, ScheduleConfig, TowersConfig};
 use crate::config::ModelConfig;
 use crate::error::ModelError;
 use crate::synthetic::Meaning;
@@ -17,8 +17,15 @@ pub struct TrainingConfig {
     pub output: PathBuf,
     /// `small`, `base`, or the path of a `config.json`.
     pub model: String,
-    /// Where the towers start.
-    pub pretrained: PretrainedConfig,
+    /// Where the towers start; the decoder starts at random.
+    #[serde(default)]
+    pub pretrained: Option<PretrainedConfig>,
+    /// A model folder whose weights, towers and decoder, the run starts from instead.
+    #[serde(default)]
+    pub init: Option<PathBuf>,
+    /// How the towers are trained.
+    #[serde(default)]
+    pub towers: TowersConfig,
     /// What the samples are.
     pub data: DataConfig,
     /// Optimizer steps.
@@ -153,6 +160,9 @@ impl TrainingConfig {
         }
         if config.validation_tiles == 0 {
             return Err(refuse("validation_tiles must be at least 1: without a validation no weights are kept".into()));
+        }
+        if config.towers.vision_rate < 0.0 || config.towers.text_rate < 0.0 {
+            return Err(refuse("a factor on the learning rate cannot be negative".into()));
         }
         if config.tile_px.is_some_and(|side| side == 0 || !side.is_multiple_of(32)) {
             return Err(refuse("tile_px must be a multiple of 32".into()));

@@ -1,9 +1,9 @@
-//! Features of phrases from a frozen text tower, computed once each.
+//! Phrases as the step takes them: features of a frozen text tower, computed once each, or tokens for a trained one.
 
 use std::collections::HashMap;
 
 use burn::tensor::backend::Backend;
-use burn::tensor::{Bool, Tensor, TensorData};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 
 use crate::error::ModelError;
 use crate::text::{Bert, PromptTokenizer, TokenBatch};
@@ -11,30 +11,53 @@ use crate::text::{Bert, PromptTokenizer, TokenBatch};
 /// Phrases kept; beyond this the cache starts anew (about 1.5 GB at 20 tokens of 384).
 const CAPACITY: usize = 50_000;
 
-/// A frozen text tower that remembers what it has read.
-pub(crate) struct PhraseFeatures<B: Backend> {
-    tower: Bert<B>,
+/// Phrases on their way into the decoder.
+#[derive(Clone)]
+pub(crate) enum Language<B: Backend> {
+    /// `[phrase, token, channel]` from a frozen text tower.
+    Features(Tensor<B, 3>),
+    /// `[phrase, token]` for a text tower that is trained, so that nothing can be kept from step to step.
+    Tokens(Tensor<B, 2, Int>),
+}
+
+/// Reads phrases; with a frozen text tower it remembers what it has read.
+pub(crate) struct PhraseReader<B: Backend> {
+    frozen: Option<Bert<B>>,
     tokenizer: PromptTokenizer,
     device: B::Device,
     known: HashMap<String, (Vec<f32>, Vec<bool>)>,
 }
 
-impl<B: Backend> PhraseFeatures<B> {
-    pub(crate) fn new(tower: Bert<B>, tokenizer: PromptTokenizer, device: B::Device) -> Self {
-        Self { tower, tokenizer, device, known: HashMap::new() }
+impl<B: Backend> PhraseReader<B> {
+    /// A reader; `frozen` is the text tower unless it is trained.
+    pub(crate) fn new(frozen: Option<Bert<B>>, tokenizer: PromptTokenizer, device: B::Device) -> Self {
+        Self { frozen, tokenizer, device, known: HashMap::new() }
     }
 
-    /// The tower itself.
-    pub(crate) fn tower(&self) -> &Bert<B> {
-        &self.tower
+    /// The phrases, and which of their tokens are padding.
+    pub(crate) fn read(&mut self, phrases: &[&str]) -> Result<(Language<B>, Tensor<B, 2, Bool>), ModelError> {
+        match self.frozen.clone() {
+            Some(tower) => {
+                let (features, padding) = self.features(&tower, phrases)?;
+                Ok((Language::Features(features), padding))
+            }
+            None => {
+                let (ids, padding) = self.tokenizer.encode_batch(phrases)?.to_tensors::<B>(&self.device);
+                Ok((Language::Tokens(ids), padding))
+            }
+        }
     }
 
     /// Token features and padding of `phrases`.
     ///
     /// # Shapes
     /// `[phrase, token, channel]` and `[phrase, token]`
-    pub(crate) fn of(&mut self, phrases: &[&str]) -> Result<(Tensor<B, 3>, Tensor<B, 2, Bool>), ModelError> {
-        self.learn(phrases)?;
+    fn features(
+        &mut self,
+        tower: &Bert<B>,
+        phrases: &[&str],
+    ) -> Result<(Tensor<B, 3>, Tensor<B, 2, Bool>), ModelError> {
+        self.learn(tower, phrases)?;
         let tokens = self.tokenizer.max_tokens();
         let (mut features, mut padding) = (Vec::new(), Vec::new());
         for &phrase in phrases {
@@ -50,7 +73,7 @@ impl<B: Backend> PhraseFeatures<B> {
     }
 
     /// Runs the tower on the phrases it has not read yet.
-    fn learn(&mut self, phrases: &[&str]) -> Result<(), ModelError> {
+    fn learn(&mut self, tower: &Bert<B>, phrases: &[&str]) -> Result<(), ModelError> {
         if self.known.len() > CAPACITY {
             self.known.clear();
         }
@@ -63,12 +86,8 @@ impl<B: Backend> PhraseFeatures<B> {
         let batch = self.tokenizer.encode_batch(&fresh)?;
         let TokenBatch { tokens, ref padding, .. } = batch;
         let (ids, ignored) = batch.to_tensors::<B>(&self.device);
-        let features: Vec<f32> = self
-            .tower
-            .forward(ids, ignored)
-            .into_data()
-            .to_vec()
-            .map_err(|cause| ModelError::Device(cause.to_string()))?;
+        let features: Vec<f32> =
+            tower.forward(ids, ignored).into_data().to_vec().map_err(|cause| ModelError::Device(cause.to_string()))?;
         let per_phrase = features.len() / fresh.len();
         for (i, phrase) in fresh.into_iter().enumerate() {
             let values = features[i * per_phrase..(i + 1) * per_phrase].to_vec();

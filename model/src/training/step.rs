@@ -3,23 +3,33 @@
 use std::thread;
 
 use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend, BackendTypes};
 use burn::tensor::{Bool, Tensor};
 
+use super::phrase_features::Language;
 use super::{LossConfig, Truth};
-use crate::crobim_u::{Decoded, ImageEncoding, ReferringDecoder};
+use crate::crobim_u::{CrobimU, Decoded, ImageEncoding, ReferringDecoder};
 use crate::error::ModelError;
 use crate::ops::ModelBackend;
 use crate::vision::VisionTower;
+
+/// The differentiating side of a backend.
+pub(crate) trait Differentiating<B: ModelBackend>:
+    ModelBackend + AutodiffBackend<InnerBackend = B> + BackendTypes<Device = B::Device>
+{
+}
+
+impl<B: ModelBackend, C: CheckpointStrategy> Differentiating<B> for Autodiff<B, C> {}
 
 /// A batch on the device, towers' inputs and targets.
 pub(crate) struct Prepared<B: Backend> {
     /// `[image, 3, row, col]`
     pub(crate) images: Tensor<B, 4>,
-    /// `[phrase, word, channel]` from the frozen text tower, image by image.
-    pub(crate) features: Tensor<B, 3>,
+    /// The phrases, image by image.
+    pub(crate) language: Language<B>,
     /// `[phrase, word]`, true for padding.
     pub(crate) ignored: Tensor<B, 2, Bool>,
     /// `[phrase, 1, row, col]`, zeros and ones.
@@ -35,43 +45,86 @@ pub(crate) struct StepLoss {
     pub(crate) uncertainty: f64,
 }
 
-/// Runs the frozen towers, then the decoder on every pair of image and phrase.
-pub(crate) fn forward<B, C>(vision: &VisionTower<B>, decoder: &ReferringDecoder<C>, batch: &Prepared<B>) -> Decoded<C>
+/// What the model says about every pair of image and phrase, without gradients.
+pub(crate) fn forward<B: ModelBackend>(model: &CrobimU<B>, batch: &Prepared<B>) -> Decoded<B> {
+    let levels = model.vision.forward(batch.images.clone());
+    let features = match &batch.language {
+        Language::Features(features) => features.clone(),
+        Language::Tokens(ids) => model.text.forward(ids.clone(), batch.ignored.clone()),
+    };
+    let [_, _, rows, cols] = batch.images.dims();
+    decode(&model.decoder, levels, features, batch.ignored.clone(), (rows, cols))
+}
+
+/// As [`forward`], with gradients; `frozen` is the vision tower unless it is trained.
+fn forward_trained<B, A>(model: &CrobimU<A>, frozen: Option<&VisionTower<B>>, batch: &Prepared<B>) -> Decoded<A>
 where
     B: ModelBackend,
-    C: ModelBackend + FromInner<B>,
+    A: Differentiating<B>,
 {
-    let levels = vision.forward(batch.images.clone());
-    let [images, _, rows, cols] = batch.images.dims();
-    let [phrases, ..] = batch.features.dims();
-    let image = decoder.encode_image(levels.into_iter().map(C::float).collect());
-    let image = repeat(image, phrases / images);
-    let text = decoder.encode_text(C::float(batch.features.clone()));
-    decoder.decode(image, text, C::boolean(batch.ignored.clone()), (rows, cols))
+    let images = batch.images.clone();
+    let levels = match frozen {
+        // Without gradients nothing of what the tower computes is kept.
+        Some(tower) => tower.forward(images).into_iter().map(Tensor::from_inner).collect(),
+        None => model.vision.forward(Tensor::from_inner(images)),
+    };
+    let ignored = Tensor::from_inner(batch.ignored.clone());
+    let features = match &batch.language {
+        Language::Features(features) => Tensor::from_inner(features.clone()),
+        Language::Tokens(ids) => model.text.forward(Tensor::from_inner(ids.clone()), ignored.clone()),
+    };
+    let [_, _, rows, cols] = batch.images.dims();
+    decode(&model.decoder, levels, features, ignored, (rows, cols))
+}
+
+/// Runs the decoder: what an image needs once, then each of its phrases.
+fn decode<B: ModelBackend>(
+    decoder: &ReferringDecoder<B>,
+    levels: Vec<Tensor<B, 4>>,
+    features: Tensor<B, 3>,
+    ignored: Tensor<B, 2, Bool>,
+    size: (usize, usize),
+) -> Decoded<B> {
+    let images = levels[0].dims()[0];
+    let phrases = features.dims()[0];
+    let image = repeat(decoder.encode_image(levels), phrases / images);
+    let text = decoder.encode_text(features);
+    decoder.decode(image, text, ignored, size)
+}
+
+/// What a step is made of besides the batch.
+pub(crate) struct StepConfig<'a, B: Backend> {
+    /// The vision tower, unless it is trained.
+    pub(crate) frozen_vision: Option<&'a VisionTower<B>>,
+    pub(crate) loss: &'a LossConfig,
+    /// Whether the uncertainty loss has set in.
+    pub(crate) with_uncertainty: bool,
 }
 
 /// The gradients of the mean loss over `parts`, one worker each.
 ///
 /// Many CPU operations are serial inside, so two workers on half a batch each are faster than one on all of it.
-pub(crate) fn gradients<B: ModelBackend>(
-    vision: &VisionTower<B>,
-    decoder: &ReferringDecoder<Autodiff<B>>,
+pub(crate) fn gradients<B, A>(
+    model: &CrobimU<A>,
     parts: &[Prepared<B>],
-    loss: &LossConfig,
-    with_uncertainty: bool,
-) -> Result<(GradientsParams, StepLoss), ModelError> {
+    config: &StepConfig<'_, B>,
+) -> Result<(GradientsParams, StepLoss), ModelError>
+where
+    B: ModelBackend,
+    A: Differentiating<B>,
+{
     let share = 1.0 / parts.len() as f64;
     let work = |part: &Prepared<B>| -> Result<(GradientsParams, StepLoss), ModelError> {
         // A fork has a graph of its own, so that workers do not wait for each other.
-        let decoder = decoder.clone().fork(&part.images.device());
-        let decoded = forward(vision, &decoder, part);
+        let model = model.clone().fork(&part.images.device());
+        let decoded = forward_trained(&model, config.frozen_vision, part);
         let truth =
             Truth { mask: Tensor::from_inner(part.truth.clone()), scored: part.scored.clone().map(Tensor::from_inner) };
-        let losses = loss.total(decoded, truth, with_uncertainty);
+        let losses = config.loss.total(decoded, truth, config.with_uncertainty);
         let measured =
             StepLoss { total: scalar(losses.total.clone().inner())?, uncertainty: scalar(losses.uncertainty.inner())? };
         let gradients = losses.total.mul_scalar(share).backward();
-        Ok((GradientsParams::from_grads(gradients, &decoder), measured))
+        Ok((GradientsParams::from_grads(gradients, &model), measured))
     };
     let outcomes: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = parts.iter().map(|part| scope.spawn(|| work(part))).collect();
@@ -81,7 +134,7 @@ pub(crate) fn gradients<B: ModelBackend>(
     let mut measured = StepLoss::default();
     for outcome in outcomes {
         let (gradients, part) = outcome.map_err(|_| ModelError::Device("a training worker panicked".into()))??;
-        sum.accumulate(decoder, gradients);
+        sum.accumulate(model, gradients);
         measured.total += part.total * share;
         measured.uncertainty += part.uncertainty * share;
     }
@@ -105,34 +158,6 @@ fn repeat<B: Backend>(image: ImageEncoding<B>, times: usize) -> ImageEncoding<B>
             cols,
         ]),
         levels,
-    }
-}
-
-/// A backend that takes tensors of another, without gradients.
-pub(crate) trait FromInner<B: Backend>: Backend {
-    /// The tensor on this backend.
-    fn float<const D: usize>(tensor: Tensor<B, D>) -> Tensor<Self, D>;
-    /// The tensor on this backend.
-    fn boolean<const D: usize>(tensor: Tensor<B, D, Bool>) -> Tensor<Self, D, Bool>;
-}
-
-impl<B: Backend> FromInner<B> for Autodiff<B> {
-    fn float<const D: usize>(tensor: Tensor<B, D>) -> Tensor<Self, D> {
-        Tensor::from_inner(tensor)
-    }
-
-    fn boolean<const D: usize>(tensor: Tensor<B, D, Bool>) -> Tensor<Self, D, Bool> {
-        Tensor::from_inner(tensor)
-    }
-}
-
-impl<B: Backend> FromInner<B> for B {
-    fn float<const D: usize>(tensor: Tensor<B, D>) -> Tensor<Self, D> {
-        tensor
-    }
-
-    fn boolean<const D: usize>(tensor: Tensor<B, D, Bool>) -> Tensor<Self, D, Bool> {
-        tensor
     }
 }
 

@@ -1,24 +1,23 @@
-//! The training loop: frozen towers, a trained decoder, resumable at any checkpoint.
+//! The training loop, resumable at any checkpoint.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::backend::Autodiff;
-use burn::grad_clipping::GradientClippingConfig;
-use burn::module::{AutodiffModule, Module};
-use burn::optim::{AdamWConfig, Optimizer};
+use burn::module::AutodiffModule;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::average::follow;
-use super::checkpoint::{self, CheckpointFolder, Progress};
+use super::checkpoint::CheckpointFolder;
 use super::config::TrainingConfig;
 use super::feed::{Batch, Feed, FeedConfig};
-use super::phrase_features::PhraseFeatures;
+use super::phrase_features::PhraseReader;
 use super::run_log::RunLog;
-use super::step::{Prepared, forward, gradients, values};
+use super::start::{RunState, tokenizer_file};
+use super::step::{Differentiating, Prepared, StepConfig, forward, gradients, values};
 use super::validation::{Scorer, ValidationScore};
 use crate::config::ModelConfig;
-use crate::crobim_u::{CrobimU, ReferringDecoder};
+use crate::crobim_u::CrobimU;
 use crate::device::{DeviceChoice, ResolvedDevice};
 use crate::error::ModelError;
 use crate::evaluation::calibration::{CalibrationFitter, CalibrationRecord, sigmoid};
@@ -27,26 +26,52 @@ use crate::store;
 use crate::text::PromptTokenizer;
 use crate::vision::VisionTower;
 
-/// Trains by the recipe in `file`, resuming where an earlier sitting stopped.
+/// What is to be trained, and how far.
+#[derive(Clone, Debug)]
+pub struct TrainRequest {
+    /// The recipe.
+    pub recipe: PathBuf,
+    /// The device to compute on.
+    pub device: DeviceChoice,
+    /// Leaves off after this step with a checkpoint, for a machine that is lent for an hour.
+    pub stop_at: Option<usize>,
+    /// A model folder to start from, instead of what the recipe says; a run that has a state goes on from that.
+    pub init: Option<PathBuf>,
+}
+
+impl TrainRequest {
+    /// Trains by the recipe in `recipe` to its end, on the best device.
+    #[must_use]
+    pub fn new(recipe: impl Into<PathBuf>) -> Self {
+        Self { recipe: recipe.into(), device: DeviceChoice::Auto, stop_at: None, init: None }
+    }
+}
+
+/// Trains by a recipe, resuming where an earlier sitting stopped.
 ///
 /// # Errors
 /// An unusable recipe, missing weights, or a disk that cannot be written.
-pub fn train(file: &Path, device: DeviceChoice) -> Result<(), ModelError> {
-    train_until(file, device, usize::MAX)
+pub fn train(request: &TrainRequest) -> Result<(), ModelError> {
+    let mut config = TrainingConfig::read(&request.recipe)?;
+    config.init = request.init.clone().or(config.init);
+    let tokenizer = tokenizer_file(&config, &request.recipe)?;
+    let stop = request.stop_at.unwrap_or(usize::MAX);
+    match request.device.resolve()? {
+        #[cfg(feature = "cpu")]
+        ResolvedDevice::Cpu(device) => run::<crate::device::Cpu>(config, tokenizer, device, stop),
+        #[cfg(feature = "cuda")]
+        ResolvedDevice::Cuda(device) => run::<crate::device::Cuda>(config, tokenizer, device, stop),
+    }
 }
 
-/// As [`train`], but leaves off after step `stop` with a checkpoint, for a machine that is lent for an hour.
-///
-/// # Errors
-/// As [`train`].
-pub fn train_until(file: &Path, device: DeviceChoice, stop: usize) -> Result<(), ModelError> {
-    let config = TrainingConfig::read(file)?;
-    match device.resolve()? {
-        #[cfg(feature = "cpu")]
-        ResolvedDevice::Cpu(device) => Trainer::<crate::device::Cpu>::new(config, device)?.run(stop),
-        #[cfg(feature = "cuda")]
-        ResolvedDevice::Cuda(device) => Trainer::<crate::device::Cuda>::new(config, device)?.run(stop),
-    }
+fn run<B: ModelBackend>(
+    config: TrainingConfig,
+    tokenizer: PathBuf,
+    device: B::Device,
+    stop: usize,
+) -> Result<(), ModelError> {
+    let (trainer, state) = Trainer::<B>::new::<Autodiff<B>>(config, tokenizer, device)?;
+    trainer.run(state, stop)
 }
 
 /// Pixels of each validation tile that calibration is fitted on.
@@ -61,19 +86,25 @@ struct Trainer<B: ModelBackend> {
     device: B::Device,
     side_px: usize,
     feed: Feed,
-    vision: VisionTower<B>,
-    phrases: PhraseFeatures<B>,
+    phrases: PhraseReader<B>,
+    /// The vision tower, unless it is trained.
+    frozen_vision: Option<VisionTower<B>>,
+    tokenizer: PathBuf,
     checkpoints: CheckpointFolder,
     log: RunLog,
 }
 
 impl<B: ModelBackend> Trainer<B> {
-    fn new(config: TrainingConfig, device: B::Device) -> Result<Self, ModelError> {
+    fn new<A: Differentiating<B>>(
+        config: TrainingConfig,
+        tokenizer_file: PathBuf,
+        device: B::Device,
+    ) -> Result<(Self, RunState<B, A>), ModelError> {
         let model_config = config.model_config()?;
         B::seed(&device, config.seed);
-        let vision = store::read_tower(model_config.vision.init(&device), &config.pretrained.vision)?;
-        let text = store::read_tower(model_config.text.init(&device), &config.pretrained.text)?;
-        let tokenizer = PromptTokenizer::from_file(&config.pretrained.tokenizer, model_config.max_tokens)?;
+        let tokenizer = PromptTokenizer::from_file(&tokenizer_file, model_config.max_tokens)?;
+        let checkpoints = CheckpointFolder::new(&config.output);
+        let state = RunState::open(&config, &model_config, &checkpoints, &device)?;
         std::fs::create_dir_all(&config.output).map_err(|source| ModelError::Io {
             action: "create",
             path: config.output.clone(),
@@ -81,60 +112,56 @@ impl<B: ModelBackend> Trainer<B> {
         })?;
         let side_px = config.tile_px.unwrap_or(model_config.tile_px);
         let shape = FeedConfig { batch: config.batch, phrases: config.phrases, side_px };
-        Ok(Self {
+        let towers = config.towers;
+        let frozen_text = (towers.text_rate == 0.0).then(|| state.model.text.valid());
+        let trainer = Self {
             side_px,
             feed: Feed::open(&config.data, shape)?,
-            vision,
-            phrases: PhraseFeatures::new(text, tokenizer, device.clone()),
-            checkpoints: CheckpointFolder::new(&config.output),
+            phrases: PhraseReader::new(frozen_text, tokenizer, device.clone()),
+            frozen_vision: (towers.vision_rate == 0.0).then(|| state.model.vision.valid()),
+            tokenizer: tokenizer_file,
+            checkpoints,
             log: RunLog::open(&config.output)?,
             model_config,
             config,
             device,
-        })
+        };
+        Ok((trainer, state))
     }
 
-    fn run(mut self, stop: usize) -> Result<(), ModelError> {
+    fn run<A>(mut self, mut state: RunState<B, A>, stop: usize) -> Result<(), ModelError>
+    where
+        A: Differentiating<B>,
+    {
         let steps = self.config.steps;
         let stop = stop.min(steps);
-        let text_width = self.model_config.text.width;
-        let mut decoder: ReferringDecoder<Autodiff<B>> =
-            self.model_config.decoder.init(self.model_config.vision.channels(), text_width, &self.device);
-        let mut average = decoder.valid();
-        let mut optimizer = AdamWConfig::new()
-            .with_epsilon(1e-8)
-            .with_weight_decay(self.config.weight_decay)
-            .with_grad_clipping(Some(GradientClippingConfig::Norm(self.config.clip)))
-            .init::<Autodiff<B>, ReferringDecoder<Autodiff<B>>>();
-        let mut progress = Progress::default();
-        if let Some((state, reached)) = self.checkpoints.newest()? {
-            decoder = checkpoint::load_module(decoder, &state, "decoder", &self.device)?;
-            average = checkpoint::load_module(average, &state, "average", &self.device)?;
-            optimizer = optimizer.load_record(checkpoint::load::<Autodiff<B>, _>(&state, "optimizer", &self.device)?);
-            progress = reached;
-        }
-
-        let batches = self.feed.training(progress.step, stop);
-        let bar = progress_bar(steps, progress.step);
+        let batches = self.feed.training(state.progress.step, stop);
+        let bar = progress_bar(steps, state.progress.step);
         let mut running = None;
         while let Ok(batch) = batches.recv() {
             let batch = batch?;
             let started = Instant::now();
-            let rate = self.config.schedule.at(progress.step, steps);
-            let with_uncertainty = progress.step >= self.config.uncertainty_warm_up;
+            let step = state.progress.step;
+            let rate = self.config.schedule.at(step, steps);
             let asked = batch.phrases.len() as f64;
             let parts = batch.split(self.config.workers);
             let parts: Vec<_> = parts.iter().map(|part| self.prepare(part)).collect::<Result<_, _>>()?;
-            let (gradients, losses) = gradients(&self.vision, &decoder, &parts, &self.config.loss, with_uncertainty)?;
+            let step_config = StepConfig {
+                frozen_vision: self.frozen_vision.as_ref(),
+                loss: &self.config.loss,
+                with_uncertainty: step >= self.config.uncertainty_warm_up,
+            };
+            let (gradients, losses) = gradients(&state.model, &parts, &step_config)?;
             let loss = losses.total;
             if !loss.is_finite() {
-                return Err(ModelError::Device(format!("the loss became {loss} at step {}", progress.step)));
+                return Err(ModelError::Device(format!("the loss became {loss} at step {step}")));
             }
-            decoder = optimizer.step(rate, decoder, gradients);
-            progress.step += 1;
+            state.model = state.optimizer.step(rate, state.model, gradients);
+            state.progress.step += 1;
+            let progress = &mut state.progress;
             // Early averages would remember noise, so the decay grows with the number of steps.
             let decay = self.config.average.min((1.0 + progress.step as f64) / (10.0 + progress.step as f64));
-            average = follow(average, &decoder.valid(), decay);
+            state.average = follow::<B, A, _>(state.average, &state.model, decay);
 
             let seconds = started.elapsed().as_secs_f64();
             progress.seconds += seconds;
@@ -147,27 +174,22 @@ impl<B: ModelBackend> Trainer<B> {
             }
             let last = progress.step == steps;
             if last || progress.step.is_multiple_of(self.config.validate_every) {
-                let (score, fitter) = self.validate(&average)?;
+                let (score, fitter) = self.validate(&state.average)?;
                 self.log.validation(progress.step, &score)?;
                 bar.println(format!("step {}: {score}", progress.step));
                 // A first validation is kept even at 0, so that a run never ends without weights.
                 if score.miou > progress.best || !self.config.output.join("model").is_dir() {
                     progress.best = score.miou;
-                    self.keep(&average, &fitter)?;
+                    self.keep(&state.average, &fitter)?;
                 }
             }
             if progress.step == stop || progress.step.is_multiple_of(self.config.checkpoint_every) {
-                let state = optimizer.to_record();
-                self.checkpoints.replace(&progress, |folder| {
-                    checkpoint::save::<Autodiff<B>, _>(folder, "decoder", decoder.clone().into_record())?;
-                    checkpoint::save::<B, _>(folder, "average", average.clone().into_record())?;
-                    checkpoint::save::<Autodiff<B>, _>(folder, "optimizer", state)
-                })?;
+                state.write(&self.checkpoints)?;
             }
         }
         bar.finish();
-        if progress.step < stop {
-            let reason = format!("the thread that draws batches ended at step {} of {stop}", progress.step);
+        if state.progress.step < stop {
+            let reason = format!("the thread that draws batches ended at step {} of {stop}", state.progress.step);
             return Err(ModelError::Device(reason));
         }
         Ok(())
@@ -176,14 +198,14 @@ impl<B: ModelBackend> Trainer<B> {
     /// Puts a batch on the device and reads its phrases.
     fn prepare(&mut self, batch: &Batch) -> Result<Prepared<B>, ModelError> {
         let phrases: Vec<&str> = batch.phrases.iter().map(String::as_str).collect();
-        let (features, ignored) = self.phrases.of(&phrases)?;
+        let (language, ignored) = self.phrases.read(&phrases)?;
         let (images, truth) = (batch.image_tensor(&self.device), batch.mask_tensor(&self.device));
         let scored = batch.scored_tensor(&self.device);
-        Ok(Prepared { images, features, ignored, truth, scored })
+        Ok(Prepared { images, language, ignored, truth, scored })
     }
 
     /// Scores tiles that the run never trains on; their logits also feed the calibration.
-    fn validate(&mut self, decoder: &ReferringDecoder<B>) -> Result<(ValidationScore, CalibrationFitter), ModelError> {
+    fn validate(&mut self, model: &CrobimU<B>) -> Result<(ValidationScore, CalibrationFitter), ModelError> {
         let mut scorer = Scorer::default();
         let mut fitter = CalibrationFitter::new(CALIBRATION_PIXELS);
         let size = self.config.batch;
@@ -191,7 +213,7 @@ impl<B: ModelBackend> Trainer<B> {
         for index in 0..self.config.validation_tiles.div_ceil(size) {
             let batch = self.feed.validation(index)?;
             let prepared = self.prepare(&batch)?;
-            let decoded = forward(&self.vision, decoder, &prepared);
+            let decoded = forward(model, &prepared);
             let (masks, risks) = (values(decoded.refined)?, values(decoded.uncertainty)?);
             let presence = decoded.presence.map(values).transpose()?;
             let planes = masks.chunks_exact(per_tile).zip(risks.chunks_exact(per_tile));
@@ -211,7 +233,7 @@ impl<B: ModelBackend> Trainer<B> {
     }
 
     /// Writes the averaged weights, calibrated, as a model folder.
-    fn keep(&mut self, decoder: &ReferringDecoder<B>, fitter: &CalibrationFitter) -> Result<(), ModelError> {
+    fn keep(&mut self, model: &CrobimU<B>, fitter: &CalibrationFitter) -> Result<(), ModelError> {
         let mut config = self.model_config.clone();
         // With nothing to learn about errors, plain sigmoids stay; that is no reason to lose the weights.
         match fitter.fit() {
@@ -221,15 +243,12 @@ impl<B: ModelBackend> Trainer<B> {
             }
             Err(reason) => self.log.uncalibrated(&reason)?,
         }
-        let model =
-            CrobimU { vision: self.vision.clone(), text: self.phrases.tower().clone(), decoder: decoder.clone() };
-        let tokenizer = &self.config.pretrained.tokenizer;
-        let tokenizer = std::fs::read(tokenizer).map_err(|source| ModelError::Io {
+        let tokenizer = std::fs::read(&self.tokenizer).map_err(|source| ModelError::Io {
             action: "read",
-            path: tokenizer.clone(),
+            path: self.tokenizer.clone(),
             source,
         })?;
-        store::write_model(&self.config.output.join("model"), &config, &model, &tokenizer, UNREVIEWED_CARD)
+        store::write_model(&self.config.output.join("model"), &config, model, &tokenizer, UNREVIEWED_CARD)
     }
 }
 

@@ -15,6 +15,7 @@ mod torch_file;
 
 pub use convert::{PretrainedSources, convert_pretrained, convert_text, convert_vision};
 pub use folder::{ModelFolder, ModelParts};
+pub(crate) use module_io::NameStack;
 pub use module_io::{load_into, tensors_of};
 pub use report::{LoadReport, Misshapen};
 pub use tensor_file::{Precision, StoredTensor, TensorFile};

@@ -12,19 +12,22 @@ use crate::error::ModelError;
 
 /// The names around a parameter, outermost first. The variant of an enum is no part of a name.
 #[derive(Default)]
-struct NameStack(Vec<Option<String>>);
+pub(crate) struct NameStack(Vec<Option<String>>);
 
 impl NameStack {
-    fn enter(&mut self, name: &str, container: &str) {
+    /// Goes into the field `name` of a module of type `container`.
+    pub(crate) fn enter(&mut self, name: &str, container: &str) {
         let shown = !container.starts_with("Enum:");
         self.0.push(shown.then(|| name.to_owned()));
     }
 
-    fn exit(&mut self) {
+    /// Comes out of it again.
+    pub(crate) fn exit(&mut self) {
         self.0.pop();
     }
 
-    fn name(&self) -> String {
+    /// The names so far, joined by dots.
+    pub(crate) fn name(&self) -> String {
         let parts: Vec<&str> = self.0.iter().flatten().map(String::as_str).collect();
         parts.join(".")
     }
