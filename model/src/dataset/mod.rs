@@ -1,6 +1,7 @@
 //! Referring records, their masks and their pictures: what training and evaluation read.
 
 pub mod augment;
+pub mod coco;
 pub mod images;
 pub mod labelled;
 pub mod mask;
@@ -9,6 +10,7 @@ pub mod resize;
 pub mod rle;
 pub mod sensor;
 
+pub use coco::{CocoImage, CocoOptions, CocoSet};
 pub use images::{RgbImage, read_rgb};
 pub use labelled::{LabelForm, LabelledExpression, LabelledObject, LabelledTile, LocalMask, OutlineTrust};
 pub use mask::Mask;

@@ -113,6 +113,24 @@ impl Rle {
         Mask::new(rows, cols, bits).ok_or(RleError::Size { rows: self.size[0], cols: self.size[1] })
     }
 
+    /// Where the marked pixels are, as `start..end` counted down the columns.
+    ///
+    /// # Errors
+    /// Whatever [`RleError`] names.
+    pub fn marked_runs(&self) -> Result<Vec<std::ops::Range<usize>>, RleError> {
+        self.foreground_px()?;
+        let mut marked = Vec::new();
+        let mut start = 0_usize;
+        for (index, run) in Runs::new(&self.counts).enumerate() {
+            let end = start + run? as usize;
+            if index % 2 == 1 && end > start {
+                marked.push(start..end);
+            }
+            start = end;
+        }
+        Ok(marked)
+    }
+
     /// Number of marked pixels, counted without building the mask.
     ///
     /// # Errors
