@@ -2,6 +2,7 @@
 
 pub mod augment;
 pub mod coco;
+pub mod expressions;
 pub mod images;
 pub mod labelled;
 pub mod mask;
@@ -11,6 +12,7 @@ pub mod rle;
 pub mod sensor;
 
 pub use coco::{CocoImage, CocoOptions, CocoSet};
+pub use expressions::{ExpressionOptions, Kind, Phrasings, expressions};
 pub use images::{RgbImage, read_rgb};
 pub use labelled::{LabelForm, LabelledExpression, LabelledObject, LabelledTile, LocalMask, OutlineTrust};
 pub use mask::Mask;
