@@ -10,6 +10,7 @@ pub mod device;
 pub mod error;
 pub mod evaluation;
 pub mod ops;
+mod pickle;
 pub mod segmenter;
 mod store;
 pub mod synthetic;

@@ -8,7 +8,6 @@ pub mod convert;
 pub mod folder;
 pub mod key_map;
 pub mod module_io;
-mod pickle;
 pub mod report;
 pub mod tensor_file;
 mod torch_file;

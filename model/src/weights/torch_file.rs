@@ -12,8 +12,8 @@ use std::path::Path;
 use half::{bf16, f16};
 use zip::ZipArchive;
 
-use super::pickle::{self, Value};
 use super::tensor_file::StoredTensor;
+use crate::pickle::{self, Value};
 
 /// First value in a file of the old layout.
 const OLD_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
