@@ -2,19 +2,34 @@
 
 pub mod augment;
 pub mod coco;
+pub mod convert;
 pub mod expressions;
 pub mod images;
+pub mod inspect;
 pub mod labelled;
 pub mod mask;
+pub mod mask_file;
+#[cfg(test)]
+mod miniature;
+mod phrase_list;
 pub mod record;
+mod records_folder;
+mod refs;
+mod refsegrs;
 pub mod resize;
+mod risbench;
 pub mod rle;
+mod rrsisd;
 pub mod sensor;
+pub mod source;
 
 pub use coco::{CocoImage, CocoOptions, CocoSet};
+pub use convert::{ConvertOptions, Converted, EmptyMask, convert};
 pub use expressions::{ExpressionOptions, Kind, Phrasings, expressions};
-pub use images::{RgbImage, read_rgb};
+pub use images::{RgbImage, picture_size, read_rgb};
+pub use inspect::{DatasetReport, InspectOptions, SplitReport, inspect};
 pub use labelled::{LabelForm, LabelledExpression, LabelledObject, LabelledTile, LocalMask, OutlineTrust};
 pub use mask::Mask;
 pub use record::{RecordReader, RecordWriter, ReferringRecord};
 pub use rle::{Rle, RleError};
+pub use source::{Dataset, DatasetItem, DatasetKind, TruthSource, UnknownDatasetKind};

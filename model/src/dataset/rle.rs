@@ -155,6 +155,16 @@ impl Rle {
     }
 }
 
+/// The compressed form of run lengths that are written as plain numbers.
+pub(super) fn from_runs(size: [u32; 2], runs: &[u32]) -> Rle {
+    let mut counts = String::new();
+    let mut previous = [0_i64; 2];
+    for (index, run) in runs.iter().enumerate() {
+        push_run(&mut counts, index, i64::from(*run), &mut previous);
+    }
+    Rle { size, counts }
+}
+
 /// Pixels of a mask whose size can be used.
 fn checked_px(size: [u32; 2]) -> Result<u64, RleError> {
     let px = u64::from(size[0]) * u64::from(size[1]);

@@ -137,3 +137,12 @@ fn damaged_strings_give_a_mask_or_an_error_and_never_a_panic() {
     }
     assert!(masks > 50 && errors > 1_000, "{masks} masks and {errors} errors: the test reaches too little");
 }
+
+#[test]
+fn plain_run_lengths_become_the_compressed_ones() {
+    // Columns (0 1), (1 1), (0 0), as above.
+    assert_eq!(from_runs([2, 3], &[1, 3, 2]), Rle { size: [2, 3], counts: "132".to_owned() });
+    let ring = "hS1=e24L4M2M4M2N2O0O2N2O0O2OZOXN0g10[N0d1O^N0b1O`N0`1ObN0^10bN0^10bN0^10bN0^10bN0^10bN0^10bN0^11`N0`11^N0b11\\N0e10YN0h1f01N101N2N101N2N3L3N3L4Lbd0ESB";
+    let runs: Vec<u32> = Runs::new(ring).collect::<Result<_, _>>().unwrap();
+    assert_eq!(from_runs([100, 60], &runs).counts, ring);
+}
