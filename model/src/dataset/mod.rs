@@ -22,6 +22,7 @@ pub mod rle;
 mod rrsisd;
 pub mod sensor;
 pub mod source;
+pub mod written;
 
 pub use coco::{CocoImage, CocoOptions, CocoSet};
 pub use convert::{ConvertOptions, Converted, EmptyMask, convert};
@@ -33,3 +34,4 @@ pub use mask::Mask;
 pub use record::{RecordReader, RecordWriter, ReferringRecord};
 pub use rle::{Rle, RleError};
 pub use source::{Dataset, DatasetItem, DatasetKind, TruthSource, UnknownDatasetKind};
+pub use written::{WrittenPhrase, read_written};

@@ -1,5 +1,6 @@
 //! The TOML file behind `geophrase train --config FILE`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,41 @@ pub enum DataConfig {
         #[serde(default)]
         emphasis: Vec<Emphasis>,
     },
+    /// Labelled imagery with phrases made on the fly, among generated scenes.
+    Mixed {
+        /// Seed of the training samples.
+        seed: u64,
+        /// Seed of the validation phrases.
+        validation_seed: u64,
+        /// Share of training samples that are generated; validation is on imagery alone.
+        generated_share: f64,
+        /// As for generated scenes alone, for those among the samples.
+        #[serde(default)]
+        emphasis: Vec<Emphasis>,
+        /// The imagery.
+        imagery: ImageryConfig,
+    },
+}
+
+/// Labelled pictures to train on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageryConfig {
+    /// COCO instances of the training pictures.
+    pub train: PathBuf,
+    /// COCO instances of the validation pictures: other places.
+    pub validation: PathBuf,
+    /// The folder that their file names are relative to.
+    pub images: PathBuf,
+    /// Phrases that people wrote about pictures of the training set.
+    #[serde(default)]
+    pub written: Option<PathBuf>,
+    /// Leaves out pictures that are not marked as publishable.
+    #[serde(default)]
+    pub publishable_only: bool,
+    /// How much more often than by the square root of its size a source is shown; 1 where it is not named.
+    #[serde(default)]
+    pub source_weights: BTreeMap<String, f64>,
 }
 
 /// Phrases that a run may ask more often, with a target or without.
@@ -150,9 +186,15 @@ impl TrainingConfig {
         })?;
         let refuse = |reason: String| ModelError::Config { path: file.to_owned(), reason };
         let config: Self = toml::from_str(&text).map_err(|cause| refuse(cause.message().to_owned()))?;
-        let DataConfig::Synthetic { seed, validation_seed, .. } = config.data;
+        let (DataConfig::Synthetic { seed, validation_seed, .. } | DataConfig::Mixed { seed, validation_seed, .. }) =
+            config.data;
         if seed == validation_seed {
             return Err(refuse("the validation seed is the training seed".into()));
+        }
+        if let DataConfig::Mixed { generated_share, .. } = config.data
+            && !(0.0..=1.0).contains(&generated_share)
+        {
+            return Err(refuse(format!("generated_share {generated_share} is no share: 0 to 1")));
         }
         let counts = [config.steps, config.batch, config.phrases, config.checkpoint_every, config.validate_every];
         if counts.contains(&0) {

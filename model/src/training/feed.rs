@@ -1,5 +1,6 @@
 //! Batches of training samples, prepared on a thread of their own.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
@@ -7,8 +8,9 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::config::{DataConfig, Emphasis};
+use super::feed_imagery::{Imagery, Purpose};
 use crate::error::ModelError;
-use crate::synthetic;
+use crate::synthetic::{self, Dice};
 
 /// One step's images and phrases.
 pub(crate) struct Batch {
@@ -109,6 +111,17 @@ pub(crate) struct Feed {
 #[derive(Clone)]
 enum Source {
     Synthetic { seed: u64, validation_seed: u64, emphasis: Vec<Emphasis> },
+    Mixed(Arc<Mixed>),
+}
+
+/// Generated scenes and labelled imagery, sample by sample.
+struct Mixed {
+    seed: u64,
+    validation_seed: u64,
+    generated_share: f64,
+    emphasis: Vec<Emphasis>,
+    training: Imagery,
+    validation: Imagery,
 }
 
 impl Feed {
@@ -117,6 +130,16 @@ impl Feed {
         let source = match data.clone() {
             DataConfig::Synthetic { seed, validation_seed, emphasis } => {
                 Source::Synthetic { seed, validation_seed, emphasis }
+            }
+            DataConfig::Mixed { seed, validation_seed, generated_share, emphasis, imagery } => {
+                Source::Mixed(Arc::new(Mixed {
+                    seed,
+                    validation_seed,
+                    generated_share,
+                    emphasis,
+                    training: Imagery::open(&imagery.train, &imagery)?,
+                    validation: Imagery::open(&imagery.validation, &imagery)?,
+                }))
             }
         };
         Ok(Self { source, shape })
@@ -143,6 +166,7 @@ impl Feed {
         let first = (step * self.shape.batch) as u64;
         match &self.source {
             Source::Synthetic { seed, emphasis, .. } => Ok(synthetic_batch(*seed, first, self.shape, emphasis)),
+            Source::Mixed(mixed) => mixed.training_batch(first, self.shape),
         }
     }
 
@@ -152,7 +176,34 @@ impl Feed {
         let first = (index * shape.batch) as u64;
         match &self.source {
             Source::Synthetic { validation_seed, .. } => Ok(synthetic_batch(*validation_seed, first, shape, &[])),
+            Source::Mixed(mixed) => mixed.validation_batch(first, shape),
         }
+    }
+}
+
+impl Mixed {
+    /// Samples `first..first + batch`, each generated or real by the throw of its dice.
+    fn training_batch(&self, first: u64, shape: FeedConfig) -> Result<Batch, ModelError> {
+        let mut batch = Batch::empty(shape);
+        for index in first..first + shape.batch as u64 {
+            let mut dice = Dice::new(&[self.seed, index]);
+            if dice.chance(self.generated_share) {
+                push_synthetic(&mut batch, self.seed, index, shape, &self.emphasis);
+                batch.scored.resize(batch.masks.len(), 1);
+            } else {
+                self.training.push(&mut batch, shape, Purpose::Training, &mut dice)?;
+            }
+        }
+        Ok(batch)
+    }
+
+    fn validation_batch(&self, first: u64, shape: FeedConfig) -> Result<Batch, ModelError> {
+        let mut batch = Batch::empty(shape);
+        for index in first..first + shape.batch as u64 {
+            let mut dice = Dice::new(&[self.validation_seed, index]);
+            self.validation.push(&mut batch, shape, Purpose::Validation, &mut dice)?;
+        }
+        Ok(batch)
     }
 }
 

@@ -4,6 +4,7 @@ mod average;
 mod checkpoint;
 mod config;
 mod feed;
+mod feed_imagery;
 mod loss;
 mod optimizer;
 mod parameters;
@@ -15,7 +16,7 @@ mod step;
 mod trainer;
 mod validation;
 
-pub use config::{DataConfig, PretrainedConfig, TrainingConfig};
+pub use config::{DataConfig, ImageryConfig, PretrainedConfig, TrainingConfig};
 pub use loss::{LossConfig, Losses, Truth};
 pub use parameters::TowersConfig;
 pub use schedule::ScheduleConfig;
