@@ -217,12 +217,15 @@ impl<B: ModelBackend> Trainer<B> {
             let (masks, risks) = (values(decoded.refined)?, values(decoded.uncertainty)?);
             let presence = decoded.presence.map(values).transpose()?;
             let planes = masks.chunks_exact(per_tile).zip(risks.chunks_exact(per_tile));
-            for (i, ((mask_logits, rus_logits), truth)) in planes.zip(batch.masks.chunks_exact(per_tile)).enumerate() {
+            for (i, ((masks, risks), truth)) in planes.zip(batch.masks.chunks_exact(per_tile)).enumerate() {
                 let presence = presence.as_ref().map(|logits| logits[i]);
-                scorer.add(mask_logits, presence, truth);
+                let scored = batch.scored.chunks_exact(per_tile).nth(i);
+                let (mask_logits, rus_logits) = (known(masks, scored), known(risks, scored));
+                let truth = &known(truth, scored);
+                scorer.add(&mask_logits, presence, truth);
                 fitter.add(&CalibrationRecord {
-                    mask_logits,
-                    rus_logits,
+                    mask_logits: &mask_logits,
+                    rus_logits: &rus_logits,
                     truth,
                     has_target: truth.contains(&1),
                     presence: presence.map(sigmoid),
@@ -249,6 +252,14 @@ impl<B: ModelBackend> Trainer<B> {
             source,
         })?;
         store::write_model(&self.config.output.join("model"), &config, model, &tokenizer, UNREVIEWED_CARD)
+    }
+}
+
+/// The values of the pixels of which something is known.
+fn known<T: Copy>(plane: &[T], scored: Option<&[u8]>) -> Vec<T> {
+    match scored {
+        None => plane.to_vec(),
+        Some(scored) => plane.iter().zip(scored).filter(|(_, scored)| **scored == 1).map(|(value, _)| *value).collect(),
     }
 }
 
