@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{LossConfig, ScheduleConfig, TowersConfig};
+use super::{LossConfig, RecordsConfig, ScheduleConfig, TowersConfig};
 use crate::config::ModelConfig;
 use crate::error::ModelError;
 use crate::synthetic::Meaning;
@@ -108,6 +108,26 @@ pub enum DataConfig {
         /// The imagery.
         imagery: ImageryConfig,
     },
+    /// Referring records on disk.
+    Records(RecordsConfig),
+}
+
+impl DataConfig {
+    /// What makes the data unfit for training, if anything does.
+    fn problem(&self) -> Option<String> {
+        match self {
+            Self::Synthetic { seed, validation_seed, .. } | Self::Mixed { seed, validation_seed, .. }
+                if seed == validation_seed =>
+            {
+                Some("the validation seed is the training seed".into())
+            }
+            Self::Mixed { generated_share, .. } if !(0.0..=1.0).contains(generated_share) => {
+                Some(format!("generated_share {generated_share} is no share: 0 to 1"))
+            }
+            Self::Synthetic { .. } | Self::Mixed { .. } => None,
+            Self::Records(records) => records.problem(),
+        }
+    }
 }
 
 /// Labelled pictures to train on.
@@ -186,15 +206,8 @@ impl TrainingConfig {
         })?;
         let refuse = |reason: String| ModelError::Config { path: file.to_owned(), reason };
         let config: Self = toml::from_str(&text).map_err(|cause| refuse(cause.message().to_owned()))?;
-        let (DataConfig::Synthetic { seed, validation_seed, .. } | DataConfig::Mixed { seed, validation_seed, .. }) =
-            config.data;
-        if seed == validation_seed {
-            return Err(refuse("the validation seed is the training seed".into()));
-        }
-        if let DataConfig::Mixed { generated_share, .. } = config.data
-            && !(0.0..=1.0).contains(&generated_share)
-        {
-            return Err(refuse(format!("generated_share {generated_share} is no share: 0 to 1")));
+        if let Some(reason) = config.data.problem() {
+            return Err(refuse(reason));
         }
         let counts = [config.steps, config.batch, config.phrases, config.checkpoint_every, config.validate_every];
         if counts.contains(&0) {

@@ -9,6 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::config::{DataConfig, Emphasis};
 use super::feed_imagery::{Imagery, Purpose};
+use super::feed_records::RecordFeed;
 use crate::error::ModelError;
 use crate::synthetic::{self, Dice};
 
@@ -30,7 +31,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// A batch to be filled.
-    fn empty(feed: FeedConfig) -> Self {
+    pub(super) fn empty(feed: FeedConfig) -> Self {
         Self {
             pixels: Vec::new(),
             phrases: Vec::new(),
@@ -112,6 +113,7 @@ pub(crate) struct Feed {
 enum Source {
     Synthetic { seed: u64, validation_seed: u64, emphasis: Vec<Emphasis> },
     Mixed(Arc<Mixed>),
+    Records(Arc<RecordFeed>),
 }
 
 /// Generated scenes and labelled imagery, sample by sample.
@@ -141,8 +143,17 @@ impl Feed {
                     validation: Imagery::open(&imagery.validation, &imagery)?,
                 }))
             }
+            DataConfig::Records(records) => Source::Records(Arc::new(RecordFeed::open(&records)?)),
         };
         Ok(Self { source, shape })
+    }
+
+    /// Number of validation tiles when `wanted` are asked for.
+    pub(crate) fn validation_tiles(&self, wanted: usize) -> usize {
+        match &self.source {
+            Source::Synthetic { .. } | Source::Mixed(_) => wanted,
+            Source::Records(records) => records.validation_tiles(wanted),
+        }
     }
 
     /// The batches of steps `from..to`, in order; step `n` is always the same batch. After an error there are no more.
@@ -167,6 +178,7 @@ impl Feed {
         match &self.source {
             Source::Synthetic { seed, emphasis, .. } => Ok(synthetic_batch(*seed, first, self.shape, emphasis)),
             Source::Mixed(mixed) => mixed.training_batch(first, self.shape),
+            Source::Records(records) => records.training(step, self.shape),
         }
     }
 
@@ -177,6 +189,7 @@ impl Feed {
         match &self.source {
             Source::Synthetic { validation_seed, .. } => Ok(synthetic_batch(*validation_seed, first, shape, &[])),
             Source::Mixed(mixed) => mixed.validation_batch(first, shape),
+            Source::Records(records) => records.validation(index, shape),
         }
     }
 }

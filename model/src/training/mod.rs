@@ -5,6 +5,7 @@ mod checkpoint;
 mod config;
 mod feed;
 mod feed_imagery;
+mod feed_records;
 mod loss;
 mod optimizer;
 mod parameters;
@@ -17,6 +18,7 @@ mod trainer;
 mod validation;
 
 pub use config::{DataConfig, ImageryConfig, PretrainedConfig, TrainingConfig};
+pub use feed_records::RecordsConfig;
 pub use loss::{LossConfig, Losses, Truth};
 pub use parameters::TowersConfig;
 pub use schedule::ScheduleConfig;

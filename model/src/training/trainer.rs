@@ -210,7 +210,7 @@ impl<B: ModelBackend> Trainer<B> {
         let mut fitter = CalibrationFitter::new(CALIBRATION_PIXELS);
         let size = self.config.batch;
         let per_tile = self.side_px * self.side_px;
-        for index in 0..self.config.validation_tiles.div_ceil(size) {
+        for index in 0..self.feed.validation_tiles(self.config.validation_tiles).div_ceil(size) {
             let batch = self.feed.validation(index)?;
             let prepared = self.prepare(&batch)?;
             let decoded = forward(model, &prepared);
