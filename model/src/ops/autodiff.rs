@@ -9,6 +9,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::tensor::ops::FloatTensor;
 
 use super::backend::{ModelBackend, SamplingGeometry};
+use super::convolution::DepthwiseGeometry;
 
 #[derive(Debug)]
 struct DeformableSampling;
@@ -48,6 +49,21 @@ impl<B: ModelBackend> Backward<B, 3> for TokenNorm {
         let slope = grads.consume::<B>(&ops.node);
         let (tokens, gamma, epsilon) = ops.state;
         let gradients = B::token_norm_backward(tokens, gamma, slope, epsilon);
+        register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+    }
+}
+
+#[derive(Debug)]
+struct DepthwiseConvolution;
+
+impl<B: ModelBackend> Backward<B, 3> for DepthwiseConvolution {
+    /// Input, weight and output.
+    type State = ([FloatTensor<B>; 3], DepthwiseGeometry);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let slope = grads.consume::<B>(&ops.node);
+        let ([input, weight, output], geometry) = ops.state;
+        let gradients = B::depthwise_convolution_backward([input, weight, output, slope], &geometry);
         register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
     }
 }
@@ -121,6 +137,21 @@ impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
         let output = B::token_norm(tokens.primitive.clone(), gamma.primitive.clone(), beta.primitive, epsilon);
         match TokenNorm.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((tokens.primitive, gamma.primitive, epsilon), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn depthwise_convolution(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: &DepthwiseGeometry,
+    ) -> FloatTensor<Self> {
+        let nodes = [input.node.clone(), weight.node.clone(), bias.node.clone()];
+        let (input, weight) = (input.primitive, weight.primitive);
+        let output = B::depthwise_convolution(input.clone(), weight.clone(), bias.primitive, geometry);
+        match DepthwiseConvolution.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(([input, weight, output.clone()], *geometry), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }

@@ -5,7 +5,8 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
-use super::{attention, deformable, layer_norm};
+use super::convolution::DepthwiseGeometry;
+use super::{attention, convolution, deformable, layer_norm};
 
 /// The grids that deformable attention samples, and how its heads and points are laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +106,31 @@ pub trait ModelBackend: Backend {
         let (tokens, gamma, beta) =
             layer_norm::plain_backward::<Self>(wrap(tokens), wrap(gamma), wrap(output_gradient), epsilon);
         [raw(tokens), raw(gamma), raw(beta)]
+    }
+
+    /// Each channel filtered with its own square kernel, then the activation.
+    ///
+    /// # Shapes
+    /// - `input`: `[batch, channel, row, col]`
+    /// - `weight`: `[channel, 1, kernel, kernel]`, `bias`: `[channel]`
+    /// - returns: `[batch, channel, row, col]`, sizes as [`DepthwiseGeometry::output`]
+    fn depthwise_convolution(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: &DepthwiseGeometry,
+    ) -> FloatTensor<Self> {
+        raw(convolution::plain_depthwise::<Self>(wrap(input), wrap(weight), wrap(bias), geometry))
+    }
+
+    /// Gradients of [`ModelBackend::depthwise_convolution`] for input, weight and bias; `tensors` are input, weight,
+    /// output and output gradient.
+    fn depthwise_convolution_backward(
+        tensors: [FloatTensor<Self>; 4],
+        geometry: &DepthwiseGeometry,
+    ) -> [FloatTensor<Self>; 3] {
+        let (input, weight, bias) = convolution::plain_depthwise_backward::<Self>(tensors.map(wrap), geometry);
+        [raw(input), raw(weight), raw(bias)]
     }
 }
 

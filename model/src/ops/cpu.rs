@@ -3,8 +3,9 @@
 use burn_flex::{Flex, FlexTensor};
 
 use super::backend::{ModelBackend, SamplingGeometry};
+use super::convolution::DepthwiseGeometry;
 use super::deformable_cpu::Sampler;
-use super::{attention_cpu, layer_norm_cpu, transpose_cpu};
+use super::{attention_cpu, depthwise_cpu, layer_norm_cpu, transpose_cpu};
 
 impl ModelBackend for Flex {
     fn deformable_sampling(
@@ -56,5 +57,18 @@ impl ModelBackend for Flex {
         epsilon: f64,
     ) -> [FlexTensor; 3] {
         layer_norm_cpu::backward(&tokens, &gamma, &output_gradient, epsilon)
+    }
+
+    fn depthwise_convolution(
+        input: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        geometry: &DepthwiseGeometry,
+    ) -> FlexTensor {
+        depthwise_cpu::forward([&input, &weight, &bias], geometry)
+    }
+
+    fn depthwise_convolution_backward(tensors: [FlexTensor; 4], geometry: &DepthwiseGeometry) -> [FlexTensor; 3] {
+        depthwise_cpu::backward(tensors.each_ref(), geometry)
     }
 }

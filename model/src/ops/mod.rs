@@ -5,6 +5,7 @@ pub mod attention;
 mod attention_cpu;
 mod autodiff;
 mod backend;
+pub mod convolution;
 #[cfg(feature = "cpu")]
 mod cpu;
 #[cfg(feature = "cuda")]
@@ -12,6 +13,8 @@ mod cuda;
 pub mod deformable;
 #[cfg(feature = "cpu")]
 mod deformable_cpu;
+#[cfg(feature = "cpu")]
+mod depthwise_cpu;
 #[cfg(feature = "cpu")]
 mod flat;
 pub mod layer_norm;

@@ -6,6 +6,9 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use crate::ops::ModelBackend;
+use crate::ops::convolution::{Activation, activate, depthwise};
+
 /// Sizes of one inverted residual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvertedResidualConfig {
@@ -49,7 +52,7 @@ impl InvertedResidualConfig {
     }
 }
 
-impl<B: Backend> InvertedResidual<B> {
+impl<B: ModelBackend> InvertedResidual<B> {
     /// Features one block deeper.
     ///
     /// # Shapes
@@ -57,10 +60,10 @@ impl<B: Backend> InvertedResidual<B> {
     /// - returns: `[batch, channels_out, ceil(row / stride), ceil(col / stride)]`
     pub fn forward(&self, features: Tensor<B, 4>) -> Tensor<B, 4> {
         let wide = match &self.expand {
-            Some(expand) => relu6(expand.forward(features.clone())),
+            Some(expand) => activate(expand.forward(features.clone()), Activation::Relu6),
             None => features.clone(),
         };
-        let filtered = relu6(self.depthwise.forward(wide));
+        let filtered = depthwise(&self.depthwise, wide, Activation::Relu6);
         let narrow = self.project.forward(filtered);
         if self.residual { narrow + features } else { narrow }
     }
@@ -70,9 +73,4 @@ impl<B: Backend> InvertedResidual<B> {
 /// number of padded rows or columns puts the extra one at the bottom or the right.
 pub(super) fn same_conv(channels: [usize; 2], kernel: usize, stride: usize) -> Conv2dConfig {
     Conv2dConfig::new(channels, [kernel, kernel]).with_stride([stride, stride]).with_padding(PaddingConfig2d::Same)
-}
-
-/// `min(max(x, 0), 6)`.
-pub(super) fn relu6<B: Backend>(features: Tensor<B, 4>) -> Tensor<B, 4> {
-    features.clamp(0.0, 6.0)
 }

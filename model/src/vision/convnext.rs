@@ -12,6 +12,9 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use crate::ops::ModelBackend;
+use crate::ops::convolution::{Activation, depthwise};
+
 /// Layer norm epsilon of ConvNeXt.
 const NORM_EPSILON: f64 = 1e-6;
 /// First value of the layer scale.
@@ -109,7 +112,7 @@ impl ConvNextConfig {
     }
 }
 
-impl<B: Backend> ConvNext<B> {
+impl<B: ModelBackend> ConvNext<B> {
     /// Image features at strides 4, 8, 16 and 32.
     ///
     /// # Shapes
@@ -160,9 +163,11 @@ impl<B: Backend> ConvNextBlock<B> {
             scale: Initializer::Constant { value: INITIAL_SCALE }.init([channels], device),
         }
     }
+}
 
+impl<B: ModelBackend> ConvNextBlock<B> {
     fn forward(&self, features: Tensor<B, 4>) -> Tensor<B, 4> {
-        let (tokens, grid) = to_tokens(self.depthwise.forward(features.clone()));
+        let (tokens, grid) = to_tokens(depthwise(&self.depthwise, features.clone(), Activation::None));
         let wide = gelu(self.widen.forward(self.norm.forward(tokens)));
         let narrow = self.narrow.forward(wide) * self.scale.val().unsqueeze();
         features + to_grid(narrow, grid)

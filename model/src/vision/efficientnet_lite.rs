@@ -12,7 +12,9 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::block::{InvertedResidual, InvertedResidualConfig, relu6, same_conv};
+use super::block::{InvertedResidual, InvertedResidualConfig, same_conv};
+use crate::ops::ModelBackend;
+use crate::ops::convolution::{Activation, activate};
 
 /// Channels of the stem, the same in every variant.
 const STEM_CHANNELS: usize = 32;
@@ -147,7 +149,9 @@ impl<B: Backend> EfficientNetLite<B> {
             level_ends,
         }
     }
+}
 
+impl<B: ModelBackend> EfficientNetLite<B> {
     /// Image features at strides 4, 8, 16 and 32.
     ///
     /// # Shapes
@@ -155,7 +159,7 @@ impl<B: Backend> EfficientNetLite<B> {
     /// - returns: four of `[batch, channel, ceil(row / stride), ceil(col / stride)]`
     pub fn forward(&self, images: Tensor<B, 4>) -> Vec<Tensor<B, 4>> {
         let pixels = (images - PIXEL_MEAN) / PIXEL_SCALE;
-        let mut features = relu6(self.stem.forward(pixels));
+        let mut features = activate(self.stem.forward(pixels), Activation::Relu6);
         let mut levels = Vec::with_capacity(self.level_ends.len());
         for (index, block) in self.blocks.iter().enumerate() {
             features = block.forward(features);

@@ -11,6 +11,8 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
+use crate::ops::ModelBackend;
+
 pub use convnext::{ConvNext, ConvNextConfig};
 pub use efficientnet_lite::{EfficientNetLite, EfficientNetLiteConfig};
 
@@ -74,7 +76,7 @@ impl VisionConfig {
     }
 }
 
-impl<B: Backend> VisionTower<B> {
+impl<B: ModelBackend> VisionTower<B> {
     /// Image features at strides 4, 8, 16 and 32.
     ///
     /// # Shapes
