@@ -251,3 +251,7 @@ fn show_core(mask: &LocalMask, side_px: usize, scored: &mut [u8]) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "feed_imagery_tests.rs"]
+mod tests;
