@@ -244,10 +244,26 @@ fn flags_that_make_no_sense() {
         ("--min-area", "big"),
         ("--scale", "loud"),
         ("--batch", "0"),
+        ("--resolution", "fine"),
+        ("--resolution", "0"),
+        ("--frame", "world"),
+        ("--views", "9"),
         ("--no-such-flag", "1"),
     ] {
         desk.refused(&scene, &[flag, value], &[2], &[]);
     }
+}
+
+#[test]
+fn pixel_sizes_that_a_scene_cannot_be_shown_at() {
+    let model = shipped_model();
+    let desk = Desk::new();
+    let scene = desk.good_scene();
+    let with = |flags: &[&'static str]| [flags, &["--model", model.to_str().unwrap()]].concat();
+    desk.refused(&scene, &with(&["--resolution", "500"]), &[2], &["--resolution 500 m", "64 to 4096 px"]);
+    Tiff { place: Place::NoCrs, ..grey(3) }.write(&desk.scene());
+    let flags = with(&["--resolution", "0.3", "--allow-no-crs"]);
+    desk.refused(&desk.scene(), &flags, &[2], &["the pixel size is not known", "2px"]);
 }
 
 /// What works although it is odd: every file is there, nothing is said, and the report counts the pixels.
@@ -302,7 +318,8 @@ fn odd_scenes_that_work() {
     assert_eq!(works(&desk, &scene, &[])["nodata_px"], 50);
 
     Tiff { place: Place::NoCrs, ..grey(3) }.write(&scene);
-    works(&desk, &scene, &["--allow-no-crs"]);
+    let report = works(&desk, &scene, &["--allow-no-crs"]);
+    assert!(notes(&report).contains("the pixel size is unknown"), "{report}");
     let report = works(&desk, &scene, &["--assume-crs", "EPSG:32633"]);
     assert!(report["scene"]["crs"].to_string().contains("32633"), "{report}");
 }

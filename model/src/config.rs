@@ -17,6 +17,9 @@ pub struct ModelConfig {
     pub name: String,
     /// Side in pixels of the tiles it was trained on.
     pub tile_px: usize,
+    /// Largest side in pixels at which a whole scene is shown to it in one view.
+    #[serde(default = "default_frame_px")]
+    pub frame_px: usize,
     /// Smallest and largest pixel size in metres that it was trained on.
     pub pixel_size_m: [f64; 2],
     /// WordPiece tokens kept of a phrase, `[CLS]` and `[SEP]` included.
@@ -30,6 +33,11 @@ pub struct ModelConfig {
     /// How logits become probabilities, fitted on validation data.
     #[serde(default)]
     pub calibration: Calibration,
+}
+
+/// The side at which a whole scene is shown where `config.json` does not say.
+fn default_frame_px() -> usize {
+    512
 }
 
 /// Sizes of the cross-modal decoder and switches of the paper's modules.
@@ -71,6 +79,7 @@ impl ModelConfig {
         Self {
             name: "base".into(),
             tile_px: 480,
+            frame_px: default_frame_px(),
             pixel_size_m: [0.1, 30.0],
             max_tokens: 20,
             vision: VisionConfig::Convnext(ConvNextConfig::base()),
@@ -100,6 +109,7 @@ impl ModelConfig {
         Self {
             name: "small".into(),
             tile_px: 320,
+            frame_px: default_frame_px(),
             pixel_size_m: [0.2, 0.6],
             max_tokens: 20,
             vision: VisionConfig::EfficientnetLite(EfficientNetLiteConfig { variant: 0 }),
@@ -149,6 +159,9 @@ impl ModelConfig {
         if self.tile_px == 0 || !self.tile_px.is_multiple_of(32) {
             return Err(format!("tile_px {} is not a multiple of 32", self.tile_px));
         }
+        if self.frame_px == 0 || !self.frame_px.is_multiple_of(32) {
+            return Err(format!("frame_px {} is not a multiple of 32", self.frame_px));
+        }
         if decoder.heads == 0 || !decoder.width.is_multiple_of(decoder.heads) {
             return Err(format!("width {} is not divisible by {} heads", decoder.width, decoder.heads));
         }
@@ -165,5 +178,26 @@ impl ModelConfig {
         self.vision.check()?;
         self.calibration.check()?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_without_a_side_for_whole_scenes_shows_them_at_512_px() {
+        let mut config = serde_json::to_value(ModelConfig::small()).unwrap();
+        config.as_object_mut().unwrap().remove("frame_px");
+        assert_eq!(ModelConfig::parse(&config.to_string()).unwrap().frame_px, 512);
+    }
+
+    #[test]
+    fn sides_that_the_encoder_cannot_halve_five_times_are_refused() {
+        for (tile_px, frame_px) in [(330, 512), (320, 500), (320, 0)] {
+            let config = ModelConfig { tile_px, frame_px, ..ModelConfig::small() };
+            let refused = ModelConfig::parse(&serde_json::to_string(&config).unwrap()).unwrap_err();
+            assert!(refused.contains("is not a multiple of 32"), "{refused}");
+        }
     }
 }

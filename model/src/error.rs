@@ -60,12 +60,14 @@ pub enum ModelError {
         reason: String,
     },
     /// A tile whose shape is not what the predictor takes.
-    #[error("a tile of {got} px was given to a model of {expected} px")]
+    #[error("a tile of {got} px with {values} values was given to a predictor that wants {wanted}")]
     TileSide {
-        /// The model's tile side.
-        expected: usize,
+        /// What the predictor takes.
+        wanted: String,
         /// The side that was given.
         got: usize,
+        /// How many values it came with.
+        values: usize,
     },
     /// A prediction that does not fit the record it is compared with.
     #[error("prediction for record {record}: {reason}")]

@@ -55,6 +55,8 @@ pub struct ModelInfo {
     pub device: String,
     /// Side of its tiles.
     pub tile_px: usize,
+    /// Largest side at which a whole scene is shown to it.
+    pub frame_px: usize,
     /// Smallest and largest pixel size in metres that it was trained on.
     pub pixel_size_m: [f64; 2],
     /// WordPiece tokens kept of a prompt.
@@ -125,6 +127,7 @@ impl<B: ModelBackend> Network<B> {
             folder: folder.to_owned(),
             device: device_name,
             tile_px: config.tile_px,
+            frame_px: config.frame_px,
             pixel_size_m: config.pixel_size_m,
             max_tokens: config.max_tokens,
         };
@@ -139,24 +142,32 @@ impl<B: ModelBackend> Network<B> {
     /// # Shapes
     /// `[tile, 3, row, col]`
     fn images(&self, tiles: &[TileImage]) -> Result<Tensor<B, 4>, ModelError> {
-        let side = self.config.tile_px;
+        let side = tiles.first().map_or(self.config.tile_px, |tile| tile.side_px);
         let mut values = Vec::with_capacity(tiles.len() * 3 * side * side);
-        for tile in tiles {
-            if tile.side_px != side || tile.rgb.len() != 3 * side * side {
-                return Err(ModelError::TileSide { expected: side, got: tile.side_px });
+        for TileImage { side_px, rgb } in tiles {
+            if side == 0 || !side.is_multiple_of(32) || *side_px != side || rgb.len() != 3 * side * side {
+                let wanted = "three planes of one side, a multiple of 32 px".into();
+                return Err(ModelError::TileSide { wanted, got: *side_px, values: rgb.len() });
             }
-            values.extend_from_slice(&tile.rgb);
+            values.extend_from_slice(rgb);
         }
         Ok(Tensor::from_data(TensorData::new(values, [tiles.len(), 3, side, side]), &self.device))
     }
 
     /// One prompt against every tile.
-    fn answer(&self, image: ImageEncoding<B>, prompt: &EncodedPrompt<B>) -> Result<Vec<TilePrediction>, ModelError> {
+    ///
+    /// # Shapes
+    /// `image` is of tiles of `side` pixels.
+    fn answer(
+        &self,
+        image: ImageEncoding<B>,
+        side: usize,
+        prompt: &EncodedPrompt<B>,
+    ) -> Result<Vec<TilePrediction>, ModelError> {
         let tiles = image.tokens.dims()[0];
         let [_, words, width] = prompt.tokens.dims();
         let text = prompt.tokens.clone().expand([tiles, words, width]);
         let ignored = prompt.ignored.clone().expand([tiles, words]);
-        let side = self.config.tile_px;
         let Decoded { refined, uncertainty, presence, .. } =
             self.model.decoder.decode(image, text, ignored, (side, side));
         let (masks, risks) = (values(refined)?, values(uncertainty)?);
@@ -200,11 +211,13 @@ impl<B: ModelBackend> TilePredictor for Network<B> {
     }
 
     fn predict(&mut self, tiles: &[TileImage]) -> Result<Vec<Vec<TilePrediction>>, ModelError> {
-        let levels = self.model.vision.forward(self.images(tiles)?);
+        let images = self.images(tiles)?;
+        let side = images.dims()[2];
+        let levels = self.model.vision.forward(images);
         let image = self.model.decoder.encode_image(levels);
         let mut answers: Vec<Vec<TilePrediction>> = tiles.iter().map(|_| Vec::new()).collect();
         for prompt in &self.prompts {
-            for (answers, answer) in answers.iter_mut().zip(self.answer(image.clone(), prompt)?) {
+            for (answers, answer) in answers.iter_mut().zip(self.answer(image.clone(), side, prompt)?) {
                 answers.push(answer);
             }
         }

@@ -32,7 +32,7 @@ pub struct TilePrediction {
 ///
 /// Object safe, so that the pipeline can be driven by a predictor made of arithmetic.
 pub trait TilePredictor: Send {
-    /// Side in pixels of the tiles this predictor takes.
+    /// Side in pixels of the tiles this predictor was made for.
     fn tile_px(&self) -> usize;
 
     /// Number of prompts answered for every tile.
@@ -40,7 +40,9 @@ pub trait TilePredictor: Send {
 
     /// Predictions indexed `[tile][prompt]`; the image is encoded once however many prompts there are.
     ///
+    /// A network takes tiles of any side that is a multiple of 32; the tiles of one call all have the same.
+    ///
     /// # Errors
-    /// A tile of another side, or a device that fails.
+    /// A tile of a side that cannot be taken, or a device that fails.
     fn predict(&mut self, tiles: &[TileImage]) -> Result<Vec<Vec<TilePrediction>>, ModelError>;
 }

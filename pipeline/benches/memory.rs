@@ -4,16 +4,16 @@
 //! `cargo bench -p pipeline --bench memory -- 4096x4096`. Each size runs in a process of its own, so that its peak is
 //! its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use geo_io::{PixelSize, Scene, SceneOptions};
-use model::{ModelError, TileImage, TilePrediction, TilePredictor};
+use model::{ModelError, ModelInfo, Segmenter, TileImage, TilePrediction, TilePredictor};
 use pipeline::PipelineError;
 use pipeline::commands::synth::{SceneRequest, scene, world_of};
 use pipeline::config::{OutputConfig, RunConfig};
+use pipeline::engine;
 use pipeline::outputs::OutputNames;
-use pipeline::report::ModelReport;
 use pipeline::run::{Job, PromptSpec, run};
 
 const TILE_PX: usize = 320;
@@ -21,7 +21,7 @@ const DEFAULT_SIZES: [&str; 2] = ["8192x8192", "8192x65536"];
 const CHILD: &str = "--child";
 
 /// Calls what is bright a target, in coarse steps, so that outputs compress as real masks do.
-struct Brightness;
+struct Brightness(ModelInfo);
 
 impl TilePredictor for Brightness {
     fn tile_px(&self) -> usize {
@@ -34,12 +34,37 @@ impl TilePredictor for Brightness {
 
     fn predict(&mut self, tiles: &[TileImage]) -> Result<Vec<Vec<TilePrediction>>, ModelError> {
         let answer = |tile: &TileImage| {
-            let red = &tile.rgb[..TILE_PX * TILE_PX];
+            let red = &tile.rgb[..tile.side_px * tile.side_px];
             let probability: Vec<f32> = red.iter().map(|value| (value / 32.0).floor() / 8.0).collect();
             let uncertainty = probability.iter().map(|p| p.min(1.0 - p)).collect();
             vec![TilePrediction { probability, uncertainty, raw_uncertainty: None }]
         };
         Ok(tiles.iter().map(answer).collect())
+    }
+}
+
+impl Brightness {
+    fn new() -> Self {
+        Self(ModelInfo {
+            name: "arithmetic".into(),
+            hash: "none".into(),
+            folder: PathBuf::new(),
+            device: "cpu".into(),
+            tile_px: TILE_PX,
+            frame_px: 512,
+            pixel_size_m: [0.2, 0.6],
+            max_tokens: 20,
+        })
+    }
+}
+
+impl Segmenter for Brightness {
+    fn ask(&mut self, _prompts: &[String]) -> Result<(), ModelError> {
+        Ok(())
+    }
+
+    fn info(&self) -> &ModelInfo {
+        &self.0
     }
 }
 
@@ -91,19 +116,13 @@ fn measure(size: PixelSize, folder: &Path) -> Result<(), PipelineError> {
         raster: Some(folder.join("out.tif")),
         ..OutputConfig::default()
     };
-    let prompt = PromptSpec { text: "bright ground".into(), frame_words: Vec::new() };
+    let prompt = PromptSpec::new("bright ground".into());
     let names = OutputNames::new(&outputs, std::slice::from_ref(&prompt.text), &scene)?;
     let load = move || {
         Ok(Job {
             scene: Scene::open(&scene, &SceneOptions::default())?,
-            predictor: Box::new(Brightness),
-            model: ModelReport {
-                name: "arithmetic".into(),
-                hash: "none".into(),
-                tile_px: TILE_PX,
-                device: "cpu".into(),
-                pixel_size_m: None,
-            },
+            model: engine::described(&Brightness::new().0),
+            predictor: Box::new(Brightness::new()),
             prompts: vec![prompt],
             config: RunConfig::new(outputs),
             names,

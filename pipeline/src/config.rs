@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::error::PipelineError;
 use crate::tiling::Overlap;
+use crate::view::choice::ViewConfig;
 
 /// Environment variable that names the model folder.
 pub const MODEL_VARIABLE: &str = "GEOPHRASE_MODEL";
@@ -64,6 +65,8 @@ pub fn parse_threshold(text: &str) -> Result<f32, String> {
 /// How a run goes, once scene and model are open.
 #[derive(Clone, Debug)]
 pub struct RunConfig {
+    /// How the scene is shown to the model.
+    pub views: ViewConfig,
     /// What neighbouring tiles share.
     pub overlap: Overlap,
     /// Probability above which a pixel belongs to the mask.
@@ -100,6 +103,7 @@ impl RunConfig {
     #[must_use]
     pub fn new(outputs: OutputConfig) -> Self {
         Self {
+            views: ViewConfig::default(),
             overlap: Overlap::Percent(20.0),
             threshold: THRESHOLD,
             min_area: MinArea::Px(0),

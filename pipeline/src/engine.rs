@@ -67,6 +67,7 @@ pub fn described(info: &ModelInfo) -> ModelReport {
         name: info.name.clone(),
         hash: info.hash.clone(),
         tile_px: info.tile_px,
+        frame_px: info.frame_px,
         device: info.device.clone(),
         pixel_size_m: Some(info.pixel_size_m.into()),
     }

@@ -4,6 +4,7 @@
 //! words are `model`'s; the two meet only here.
 
 pub mod cli;
+mod closing;
 pub mod commands;
 pub mod config;
 pub mod engine;
@@ -19,5 +20,6 @@ pub mod report;
 pub mod run;
 pub mod stage;
 pub mod tiling;
+pub mod view;
 
 pub use error::{PipelineError, Signal};

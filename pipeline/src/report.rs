@@ -7,6 +7,8 @@ use std::time::Duration;
 use geo_io::{PixelWindow, SceneInfo};
 use serde::Serialize;
 
+use crate::view::choose::Frame;
+
 /// Everything a run did and with what.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -16,6 +18,8 @@ pub struct Report {
     pub scene: SceneInfo,
     /// The model.
     pub model: ModelReport,
+    /// How the scene was shown to the model.
+    pub views: ViewsReport,
     /// What was looked for and how much was found, per prompt.
     pub prompts: Vec<PromptReport>,
     /// The options that were in force.
@@ -58,10 +62,32 @@ pub struct ModelReport {
     pub hash: String,
     /// Side of its tiles.
     pub tile_px: usize,
+    /// Largest side at which a whole scene is shown to it.
+    pub frame_px: usize,
     /// The device it ran on.
     pub device: String,
     /// Smallest and largest pixel it was trained at, in metres.
     pub pixel_size_m: Option<(f64, f64)>,
+}
+
+/// How the scene was shown to the model.
+#[derive(Clone, Debug, Serialize)]
+pub struct ViewsReport {
+    /// Each tile of the plan.
+    pub tile: ViewReport,
+    /// The whole scene, where some prompts were answered so and others by tiles.
+    pub scene: Option<ViewReport>,
+}
+
+/// A square of the scene and how the model saw it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ViewReport {
+    /// Its side in pixels of the scene.
+    pub side_px: usize,
+    /// The sides at which the model saw it; answers from several are averaged.
+    pub model_px: Vec<usize>,
+    /// The pixel sizes in metres that the model saw, where the scene's is known.
+    pub pixel_size_m: Vec<Option<f64>>,
 }
 
 /// What was found of one prompt.
@@ -75,13 +101,21 @@ pub struct PromptReport {
     pub below_min_area: u64,
     /// Pixels of the mask.
     pub mask_px: u64,
-    /// Words of the prompt whose meaning depends on the frame; each tile is a frame of its own.
+    /// Words of the prompt whose meaning depends on the frame.
     pub frame_words: Vec<String>,
+    /// What they refer to.
+    pub frame: Frame,
 }
 
 /// The options of a run that shape its results.
 #[derive(Clone, Debug, Serialize)]
 pub struct OptionsReport {
+    /// The pixel size as asked for.
+    pub resolution: String,
+    /// The frame as asked for.
+    pub frame: String,
+    /// The sizes of views as asked for.
+    pub views: String,
     /// The overlap as asked for.
     pub tile_overlap: String,
     /// The overlap of the regular grid in pixels.

@@ -1,37 +1,43 @@
 //! Starts the stages, watches over them, and commits their outputs. The only place of this crate that starts threads.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use geo_io::{Detection, Scene, SceneInfo, pending_file};
-use model::TilePredictor;
-use tokio::sync::mpsc;
+use geo_io::{Detection, Scene};
+use model::Segmenter;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::closing::{Closing, Done, StageOutput};
 use crate::config::{QUEUE, RunConfig};
 use crate::error::{PipelineError, Signal};
 use crate::outputs::OutputNames;
 use crate::panics::caught;
 use crate::progress::Progress;
-use crate::report::{ModelReport, OptionsReport, PromptReport, Report, Versions, peak_memory_bytes, seconds};
+use crate::report::{ModelReport, Report};
 use crate::stage::Cancel;
 use crate::stage::infer::InferStage;
 use crate::stage::prepare::PrepareStage;
 use crate::stage::read::ReadStage;
-use crate::stage::stitch::{StitchCounts, StitchStage};
-use crate::stage::write::{WriteStage, Writers, Written};
+use crate::stage::scene_view::{SceneAnswers, SceneView};
+use crate::stage::stitch::StitchStage;
+use crate::stage::write::{WriteStage, Writers};
 use crate::tiling::TilePlan;
+use crate::view::choose::Views;
+pub use crate::view::prompts::PromptSpec;
+
+/// Pixels of tiles that may wait at one place between two stages.
+const PIXELS_IN_FLIGHT: usize = 1 << 22;
 
 /// A scene and a model, both open, and what to do with them.
 pub struct Job {
     /// The scene.
     pub scene: Scene,
-    /// The model.
-    pub predictor: Box<dyn TilePredictor>,
+    /// The model, asked for the prompts.
+    pub predictor: Box<dyn Segmenter>,
     /// How the report names it.
     pub model: ModelReport,
     /// What the model looks for.
@@ -44,15 +50,6 @@ pub struct Job {
     pub watched: bool,
     /// How many detections to hand back besides writing them.
     pub keep_detections: usize,
-}
-
-/// One prompt of a job.
-#[derive(Clone, Debug)]
-pub struct PromptSpec {
-    /// The text.
-    pub text: String,
-    /// Its words whose meaning depends on the frame.
-    pub frame_words: Vec<String>,
 }
 
 /// What a run that succeeded leaves.
@@ -153,7 +150,7 @@ where
     let started = Instant::now();
     let cancel = Cancel::default();
     let closing = Closing::new(&job)?;
-    let mut stages = start(job, closing.plan.clone(), &cancel)?;
+    let mut stages = start(job, closing.plan.clone(), &closing.views, &cancel)?;
     let mut done = Done::default();
     let mut first_cause = None;
     let mut stopped = None;
@@ -183,38 +180,6 @@ where
     closing.commit(done, started.elapsed())
 }
 
-/// What a stage hands back when it is done.
-enum StageOutput {
-    Took(&'static str, Duration),
-    Stitched(StitchCounts, Duration),
-    Written(Box<Written>, Duration),
-}
-
-/// What all stages together handed back.
-#[derive(Default)]
-struct Done {
-    seconds: BTreeMap<&'static str, f64>,
-    counts: StitchCounts,
-    written: Option<Box<Written>>,
-}
-
-impl Done {
-    fn note(&mut self, output: StageOutput) {
-        let (stage, took) = match output {
-            StageOutput::Took(stage, took) => (stage, took),
-            StageOutput::Stitched(counts, took) => {
-                self.counts = counts;
-                (StitchStage::NAME, took)
-            }
-            StageOutput::Written(written, took) => {
-                self.written = Some(written);
-                (WriteStage::NAME, took)
-            }
-        };
-        *self.seconds.entry(stage).or_default() += seconds(took);
-    }
-}
-
 /// A stage's result; a panic has been made an error by [`caught`].
 fn joined<T>(joined: Result<Result<T, PipelineError>, tokio::task::JoinError>) -> Result<T, PipelineError> {
     joined.unwrap_or_else(|error| Err(PipelineError::StagePanic { stage: "task", message: error.to_string() }))
@@ -224,40 +189,55 @@ fn joined<T>(joined: Result<Result<T, PipelineError>, tokio::task::JoinError>) -
 fn start(
     job: Job,
     plan: Arc<TilePlan>,
+    views: &Views,
     cancel: &Cancel,
 ) -> Result<JoinSet<Result<StageOutput, PipelineError>>, PipelineError> {
     let Job { scene, predictor, config, names, watched, keep_detections, prompts, .. } = job;
     let info = scene.info().clone();
-    let readers = config.readers.clamp(1, plan.len());
+    let readers = in_flight(&plan, config.readers.min(plan.len()));
+    let (queue, batch) = (in_flight(&plan, QUEUE), in_flight(&plan, config.batch));
     let scenes: Vec<Scene> = (1..readers).map(|_| scene.reopen()).collect::<Result<_, _>>()?;
+    let view = scene_view(&scene, &prompts, views)?;
     let writers = Writers::create(&names, &info, &config)?;
 
     let mut stages = JoinSet::new();
     let mut inputs = Vec::new();
     for (first, scene) in std::iter::once(scene).chain(scenes).enumerate() {
-        let (output, input) = mpsc::channel(QUEUE);
+        let (output, input) = mpsc::channel(queue);
         inputs.push(input);
         let read = ReadStage { scene, plan: plan.clone(), first, step: readers, output, cancel: cancel.clone() };
         let name = ReadStage::NAME;
         stages.spawn_blocking(move || caught(name, || read.run().map(|took| StageOutput::Took(name, took))));
     }
 
-    let (output, input) = mpsc::channel(QUEUE.max(config.batch));
+    let (output, input) = mpsc::channel(queue.max(batch));
     let (tiles, tile_px) = (plan.len(), plan.tile_px() as usize);
     let prepare = PrepareStage { inputs, tiles, tile_px, output, cancel: cancel.clone() };
     let name = PrepareStage::NAME;
     stages.spawn_blocking(move || caught(name, || prepare.run().map(|took| StageOutput::Took(name, took))));
 
     let progress = Progress::new(tiles as u64, "tiles", watched);
-    let (output, answers) = mpsc::channel(QUEUE.max(config.batch));
-    let infer = InferStage { predictor, batch: config.batch, tiles, input, output, progress, cancel: cancel.clone() };
+    let (output, answers) = mpsc::channel(queue.max(batch));
+    let (scene_view, scene_answers) = view.unzip();
+    let infer = InferStage {
+        predictor,
+        view: views.tile.clone(),
+        scene_view,
+        batch,
+        tiles,
+        input,
+        output,
+        progress,
+        cancel: cancel.clone(),
+    };
     let name = InferStage::NAME;
     stages.spawn_blocking(move || caught(name, || infer.run().map(|took| StageOutput::Took(name, took))));
 
     let (output, strips) = mpsc::channel(1);
     let stitch = StitchStage {
         plan,
-        prompts: prompts.len(),
+        prompts: views.by_tile().len(),
+        scene_answers,
         raw_uncertainty: config.raw_uncertainty,
         threshold: config.threshold,
         input: answers,
@@ -281,94 +261,27 @@ fn start(
     Ok(stages)
 }
 
-/// What is needed once the stages are done: the report's fixed part and the names.
-struct Closing {
-    plan: Arc<TilePlan>,
-    info: SceneInfo,
-    model: ModelReport,
-    prompts: Vec<PromptSpec>,
-    config: RunConfig,
-    names: OutputNames,
+/// How many of `wanted` tiles may wait at one place: fewer when they are large, so that memory stays bounded.
+fn in_flight(plan: &TilePlan, wanted: usize) -> usize {
+    let tile_px = plan.tile_px() as usize;
+    wanted.clamp(1, (PIXELS_IN_FLIGHT / (tile_px * tile_px)).max(1))
 }
 
-impl Closing {
-    fn new(job: &Job) -> Result<Self, PipelineError> {
-        let info = job.scene.info().clone();
-        let tile_px = u32::try_from(job.predictor.tile_px()).map_err(|_| PipelineError::Stopped("plan"))?;
-        Ok(Self {
-            plan: Arc::new(TilePlan::new(info.size, tile_px, job.config.overlap)?),
-            info,
-            model: job.model.clone(),
-            prompts: job.prompts.clone(),
-            config: job.config.clone(),
-            names: job.names.clone(),
-        })
-    }
-
-    /// Writes the report and gives everything its final name.
-    fn commit(self, done: Done, total: Duration) -> Result<Outcome, PipelineError> {
-        let Done { seconds: mut times, counts, written } = done;
-        let written = *written.ok_or(PipelineError::Stopped(WriteStage::NAME))?;
-        times.insert("total", seconds(total));
-        let mut outputs = self.names.all();
-        outputs.retain(|path| *path != self.names.report);
-        let report = Report {
-            versions: Versions { geophrase: env!("CARGO_PKG_VERSION"), gdal: geo_io::init_gdal() },
-            notes: self.notes(),
-            options: OptionsReport {
-                tile_overlap: self.config.overlap.to_string(),
-                overlap_px: self.plan.overlap_px(),
-                stride_px: self.plan.stride_px(),
-                threshold: self.config.threshold,
-                min_area: self.config.min_area.to_string(),
-                batch: self.config.batch,
-                raw_uncertainty: self.config.raw_uncertainty,
-                rfc7946: self.config.outputs.rfc7946,
-            },
-            scene: self.info,
-            model: self.model,
-            prompts: self
-                .prompts
-                .into_iter()
-                .enumerate()
-                .map(|(i, prompt)| PromptReport {
-                    prompt: prompt.text,
-                    detections: written.detections[i],
-                    below_min_area: written.below_min_area[i],
-                    mask_px: written.mask_px[i],
-                    frame_words: prompt.frame_words,
-                })
-                .collect(),
-            tiles: counts.tiles,
-            holes: Vec::new(),
-            valid_px: counts.valid_px,
-            nodata_px: counts.nodata_px,
-            detections: written.detections.iter().sum(),
-            outputs,
-            seconds: times,
-            peak_memory_bytes: peak_memory_bytes(),
-        };
-        let text = report.to_json();
-        let own = pending_file(&self.names.report, self.config.outputs.overwrite, text.as_bytes())?;
-        let files = written.pending.merge(own).commit()?;
-        Ok(Outcome { report, files, detections: written.kept })
-    }
-
-    /// What a reader of the results should know.
-    fn notes(&self) -> Vec<String> {
-        let mut notes = self.info.notes.clone();
-        for prompt in self.prompts.iter().filter(|prompt| !prompt.frame_words.is_empty()) {
-            notes.push(format!(
-                "{:?} depends on the frame ({}): it is answered tile by tile, not for the whole scene",
-                prompt.text,
-                prompt.frame_words.join(", ")
-            ));
-        }
-        if let (Some((fine, coarse)), Some(pixel_m)) = (self.model.pixel_size_m, self.info.pixel_size_m)
-            && !(fine..=coarse).contains(&pixel_m)
-        {
-            notes.push(format!("pixels of {pixel_m:.3} m; the model was trained at {fine} to {coarse} m"));
-        }
-        notes
-    }
+/// What answers the prompts whose frame is the scene when others are answered by tiles, and where the answers come out.
+fn scene_view(
+    scene: &Scene,
+    prompts: &[PromptSpec],
+    views: &Views,
+) -> Result<Option<(SceneView, SceneAnswers)>, PipelineError> {
+    let Some(view) = views.scene.clone() else { return Ok(None) };
+    let texts = |numbers: Vec<usize>| numbers.into_iter().map(|number| prompts[number].text.clone()).collect();
+    let (output, input) = oneshot::channel();
+    let by_scene = SceneView {
+        scene: scene.reopen()?,
+        view,
+        prompts: texts(views.by_scene()),
+        then: texts(views.by_tile()),
+        output,
+    };
+    Ok(Some((by_scene, SceneAnswers { numbers: views.by_scene(), input })))
 }

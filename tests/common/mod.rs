@@ -8,15 +8,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use geo_io::{Affine, PainterOptions, PixelSize, PixelWindow, ScaleChoice, Scene, SceneOptions, ScenePainter};
-use model::{ModelError, TileImage, TilePrediction, TilePredictor};
+use model::{ModelError, ModelInfo, Segmenter, TileImage, TilePrediction, TilePredictor};
 use pipeline::config::{OutputConfig, RunConfig};
+use pipeline::engine;
 use pipeline::outputs::OutputNames;
-use pipeline::report::ModelReport;
 use pipeline::run::{Job, Outcome, PromptSpec, run};
 use pipeline::{PipelineError, Signal};
 
 /// Tile side of the arithmetic predictors.
 pub(crate) const TILE_PX: usize = 64;
+/// Largest side at which they are shown a whole scene.
+pub(crate) const FRAME_PX: usize = 128;
 
 /// Paints an 8-bit scene in UTM zone 33 with pixels of half a metre.
 pub(crate) fn paint(path: &Path, width: u32, height: u32, colour: impl Fn(u32, u32) -> [u8; 3]) {
@@ -55,29 +57,57 @@ pub(crate) enum Rule {
     PanicsAt(usize),
     /// Brightness, after a pause for each call.
     Slow,
+    /// The leftmost column of the view that has a pixel of full red, for a prompt with the word "leftmost";
+    /// brightness for others.
+    Leftmost,
 }
 
 /// A predictor made of arithmetic.
 pub(crate) struct Arithmetic {
-    pub(crate) rule: Rule,
-    pub(crate) prompts: usize,
-    pub(crate) seen: usize,
+    rule: Rule,
+    /// All prompts of the run: their numbers decide what is asked.
+    all: Vec<String>,
+    /// Those being asked.
+    asked: Vec<String>,
+    seen: usize,
+    info: ModelInfo,
 }
 
 impl Arithmetic {
-    fn answer(&mut self, tile: &TileImage, prompt: usize) -> TilePrediction {
-        let area = TILE_PX * TILE_PX;
+    pub(crate) fn new(rule: Rule, prompts: &[String]) -> Self {
+        let info = ModelInfo {
+            name: "arithmetic".into(),
+            hash: "none".into(),
+            folder: PathBuf::new(),
+            device: "cpu".into(),
+            tile_px: TILE_PX,
+            frame_px: FRAME_PX,
+            pixel_size_m: [0.4, 0.6],
+            max_tokens: 20,
+        };
+        Self { rule, all: prompts.to_vec(), asked: prompts.to_vec(), seen: 0, info }
+    }
+
+    fn answer(&self, tile: &TileImage, prompt: &str) -> TilePrediction {
+        let side = tile.side_px;
+        let area = side * side;
         assert_eq!(tile.rgb.len(), 3 * area);
+        let number = self.all.iter().position(|known| known == prompt).unwrap();
         let probability: Vec<f32> = match self.rule {
             Rule::Constant(p, _) => vec![p; area],
             Rule::Nan => vec![f32::NAN; area],
             Rule::FadesToTheEdge => (0..area)
                 .map(|i| {
-                    let from_edge = |at: usize| at.min(TILE_PX - 1 - at).min(16) as f32 / 16.0;
-                    0.4 + 0.2 * from_edge(i % TILE_PX) * from_edge(i / TILE_PX)
+                    let from_edge = |at: usize| at.min(side - 1 - at).min(16) as f32 / 16.0;
+                    0.4 + 0.2 * from_edge(i % side) * from_edge(i / side)
                 })
                 .collect(),
-            _ => tile.rgb[prompt % 3 * area..][..area].iter().map(|value| value / 255.0).collect(),
+            Rule::Leftmost if prompt.contains("leftmost") => {
+                let red = |col: usize| (0..side).any(|row| tile.rgb[row * side + col] > 250.0);
+                let leftmost = (0..side).find(|&col| red(col));
+                (0..area).map(|i| if Some(i % side) == leftmost { 1.0 } else { 0.0 }).collect()
+            }
+            _ => tile.rgb[number % 3 * area..][..area].iter().map(|value| value / 255.0).collect(),
         };
         let doubt = |p: &f32| if let Rule::Constant(_, u) = self.rule { u } else { p.min(1.0 - p) * 0.8 };
         let uncertainty = probability.iter().map(doubt).collect();
@@ -95,7 +125,7 @@ impl TilePredictor for Arithmetic {
     }
 
     fn prompt_count(&self) -> usize {
-        self.prompts
+        self.asked.len()
     }
 
     fn predict(&mut self, tiles: &[TileImage]) -> Result<Vec<Vec<TilePrediction>>, ModelError> {
@@ -106,9 +136,20 @@ impl TilePredictor for Arithmetic {
                 std::thread::sleep(std::time::Duration::from_millis(50));
             }
             self.seen += 1;
-            answers.push((0..self.prompts).map(|prompt| self.answer(tile, prompt)).collect());
+            answers.push(self.asked.iter().map(|prompt| self.answer(tile, prompt)).collect());
         }
         Ok(answers)
+    }
+}
+
+impl Segmenter for Arithmetic {
+    fn ask(&mut self, prompts: &[String]) -> Result<(), ModelError> {
+        self.asked = prompts.to_vec();
+        Ok(())
+    }
+
+    fn info(&self) -> &ModelInfo {
+        &self.info
     }
 }
 
@@ -146,19 +187,13 @@ impl Trial {
         let Self { scene, scene_options, prompts, rule, config } = self;
         let texts: Vec<String> = prompts.iter().map(|&text| text.to_owned()).collect();
         let names = OutputNames::new(&config.outputs, &texts, &scene)?;
-        let count = prompts.len();
         let load = move || {
+            let predictor = Arithmetic::new(rule, &texts);
             Ok(Job {
                 scene: Scene::open(&scene, &scene_options)?,
-                predictor: Box::new(Arithmetic { rule, prompts: count, seen: 0 }),
-                model: ModelReport {
-                    name: "arithmetic".into(),
-                    hash: "none".into(),
-                    tile_px: TILE_PX,
-                    device: "cpu".into(),
-                    pixel_size_m: None,
-                },
-                prompts: texts.into_iter().map(|text| PromptSpec { text, frame_words: Vec::new() }).collect(),
+                model: engine::described(predictor.info()),
+                predictor: Box::new(predictor),
+                prompts: texts.into_iter().map(PromptSpec::new).collect(),
                 config,
                 names,
                 watched: false,

@@ -54,3 +54,19 @@ fn shipped_weights_find_what_phrases_refer_to_on_unseen_tiles() {
     let auroc = report.overall.auroc_u.unwrap();
     assert!(auroc > 0.7, "the uncertainty map tells right from wrong pixels with AUROC {auroc:.3}");
 }
+
+#[test]
+fn tiles_of_any_side_that_can_be_halved_five_times_are_answered_and_others_refused() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/models/small");
+    let mut segmenter = open_segmenter(&folder, &SegmenterOptions::default()).unwrap();
+    segmenter.ask(&["ships".into()]).unwrap();
+    let tile = |side_px: usize| TileImage { side_px, rgb: vec![90.0; 3 * side_px * side_px] };
+    for side_px in [96, 416] {
+        let answers = segmenter.predict(&[tile(side_px), tile(side_px)]).unwrap();
+        assert!(answers.iter().flatten().all(|answer| answer.probability.len() == side_px * side_px));
+    }
+    for wrong in [vec![tile(100)], vec![tile(96), tile(128)], vec![TileImage { side_px: 96, rgb: vec![0.0; 9] }]] {
+        let refused = segmenter.predict(&wrong).unwrap_err();
+        assert!(refused.to_string().contains("a multiple of 32 px"), "{refused}");
+    }
+}

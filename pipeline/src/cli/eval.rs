@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::segment::EngineArgs;
+use crate::cli::segment::{EngineArgs, ViewArgs};
 use crate::commands::eval::{EvalRequest, eval};
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
@@ -34,6 +34,8 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     overwrite: bool,
     #[command(flatten)]
+    views: ViewArgs,
+    #[command(flatten)]
     engine: EngineArgs,
 }
 
@@ -49,6 +51,7 @@ impl EvalArgs {
             overwrite: self.overwrite,
             model: self.engine.model,
             device: self.engine.device,
+            views: self.views.config(),
             batch: self.engine.batch,
             watched: verbosity.watched(),
         })

@@ -13,14 +13,14 @@ use crate::error::PipelineError;
 use crate::logging::Verbosity;
 use crate::run::signals;
 use crate::tiling::Overlap;
+use crate::view::choice::{FrameChoice, Resolution, ViewConfig, ViewSizes};
 
 /// Find what a phrase refers to.
 #[derive(Debug, Args)]
 pub(crate) struct SegmentArgs {
     /// The scene, by any name GDAL knows: a file, /vsicurl/..., a subdataset.
     scene: OsString,
-    /// What to find; may be given several times. Tiles are answered one by one, so "all ships" works better than "the
-    /// largest ship".
+    /// What to find; may be given several times.
     #[arg(short, long = "prompt", required = true, value_name = "PHRASE")]
     prompts: Vec<String>,
     /// Polygons: .geojson or .gpkg, in the CRS of the scene.
@@ -63,7 +63,30 @@ pub(crate) struct SegmentArgs {
     #[arg(long, requires = "raster")]
     raw_uncertainty: bool,
     #[command(flatten)]
+    views: ViewArgs,
+    #[command(flatten)]
     engine: EngineArgs,
+}
+
+/// How a scene is shown to the model.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ViewArgs {
+    /// The pixel size at which the model sees the scene: auto, native, metres (0.3) or pixels of the scene (2px).
+    #[arg(long, value_name = "SIZE", default_value_t)]
+    resolution: Resolution,
+    /// What words such as left, largest or second refer to: tile, scene (seen at once), or auto, which takes the scene
+    /// where it is small.
+    #[arg(long, value_name = "FRAME", default_value_t)]
+    frame: FrameChoice,
+    /// Show every view at several sizes, as multiples of its side (such as 1,0.5), and average the answers.
+    #[arg(long, value_name = "LIST", default_value_t)]
+    views: ViewSizes,
+}
+
+impl ViewArgs {
+    pub(crate) fn config(self) -> ViewConfig {
+        ViewConfig { resolution: self.resolution, frame: self.frame, sizes: self.views }
+    }
 }
 
 /// The model and the device it runs on.
@@ -106,6 +129,7 @@ impl SegmentArgs {
             model: self.engine.model,
             device: self.engine.device,
             run: RunConfig {
+                views: self.views.config(),
                 overlap: self.tile_overlap,
                 threshold: self.threshold,
                 min_area: self.min_area,

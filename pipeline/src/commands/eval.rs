@@ -11,9 +11,12 @@ use model::{DeviceChoice, SegmenterOptions};
 use crate::config::find_model;
 use crate::engine;
 use crate::error::PipelineError;
-use crate::mosaic::picture::{PictureTiling, answer_picture};
+use crate::mosaic::picture::PictureTiling;
 use crate::progress::Progress;
 use crate::tiling::Overlap;
+use crate::view::choice::{FrameChoice, ViewConfig};
+use crate::view::choose::{ViewRequest, Views};
+use crate::view::prompts::{PromptSpec, answer_prompts};
 
 /// What `geophrase eval` was asked to do.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub struct EvalRequest {
     pub model: Option<PathBuf>,
     /// The device to compute on.
     pub device: DeviceChoice,
+    /// How pictures are shown to the model.
+    pub views: ViewConfig,
     /// Tiles given to the model at once.
     pub batch: usize,
     /// Whether a progress bar is shown.
@@ -67,13 +72,30 @@ pub fn eval(request: &EvalRequest) -> Result<(), PipelineError> {
     let mut segmenter = engine::open(&folder, &[], &segmenter_options)?;
     let tiling = PictureTiling { overlap: Overlap::Percent(20.0), batch: request.batch, raw_uncertainty: true };
 
+    let model = engine::described(segmenter.info());
+    let mut config = request.views.clone();
+    if protocol == Protocol::Lavt && config.frame == FrameChoice::Auto {
+        // The published numbers know nothing of words that depend on the frame.
+        config.frame = FrameChoice::Tile;
+    }
+
     let mut progress = None;
     let mut report = evaluate::<PipelineError>(
         &rules,
         &mut |picture: &RgbImage, phrases: &[String]| {
             let size = PixelSize { width: picture.cols as u32, height: picture.rows as u32 };
-            segmenter.ask(phrases)?;
-            let answers = answer_picture(segmenter.as_mut(), size, &picture.to_planes(), tiling)?;
+            let prompts: Vec<PromptSpec> = phrases.iter().cloned().map(PromptSpec::new).collect();
+            let views = Views::choose(&ViewRequest {
+                size,
+                // Records say nothing about it.
+                pixel_size_m: None,
+                model: &model,
+                prompts: &prompts,
+                raw_uncertainty: tiling.raw_uncertainty,
+                config: &config,
+            })?;
+            let picture = (size, picture.to_planes());
+            let answers = answer_prompts(segmenter.as_mut(), (&prompts, &views), (picture.0, &picture.1), tiling)?;
             let scene = |answer: model::TilePrediction| ScenePrediction {
                 probability: answer.probability,
                 uncertainty: answer.uncertainty,

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use geo_io::{Scene, SceneOptions};
-use model::text::{check_prompt, frame_words};
+use model::text::check_prompt;
 use model::{DeviceChoice, SegmenterOptions};
 
 use crate::config::{MinArea, RunConfig, find_model};
@@ -87,10 +87,7 @@ fn load(
     let options = SegmenterOptions { device, raw_uncertainty: config.raw_uncertainty, ..SegmenterOptions::default() };
     let predictor = engine::open(folder, &prompts, &options)?;
     let model = engine::described(predictor.info());
-    let prompts = prompts
-        .into_iter()
-        .map(|text| PromptSpec { frame_words: frame_words(&text).iter().map(|&word| word.into()).collect(), text })
-        .collect();
+    let prompts = prompts.into_iter().map(PromptSpec::new).collect();
     let watched = verbosity.watched();
     Ok(Job { scene, predictor, model, prompts, config, names, watched, keep_detections })
 }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{TileImage, TilePrediction, TilePredictor};
+use geo_io::PixelWindow;
+use model::{Segmenter, TileImage, TilePrediction, TilePredictor};
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::error::PipelineError;
 use crate::progress::Progress;
+use crate::stage::scene_view::SceneView;
 use crate::stage::{Answer, AnsweredTile, BusyClock, Cancel, PreparedTile, TileContent};
 use crate::tiling::TileSpec;
+use crate::view::rescaled::{Rescaled, View};
 
 /// Blank colours whose answers are kept.
 const BLANK_COLOURS: usize = 16;
@@ -17,7 +20,11 @@ const BLANK_COLOURS: usize = 16;
 /// Owns the model and answers tiles in the order they come.
 pub struct InferStage {
     /// The model.
-    pub predictor: Box<dyn TilePredictor>,
+    pub predictor: Box<dyn Segmenter>,
+    /// How tiles are shown to it.
+    pub view: View,
+    /// What it has to answer about the whole scene first.
+    pub scene_view: Option<SceneView>,
     /// Tiles given to the model at once.
     pub batch: usize,
     /// Number of tiles to come.
@@ -41,8 +48,12 @@ impl InferStage {
     /// # Errors
     /// A device that fails, an answer that is no prediction, or [`PipelineError::Stopped`] when the input ends early.
     pub fn run(self) -> Result<Duration, PipelineError> {
-        let Self { predictor, batch, tiles, mut input, output, progress, cancel } = self;
-        let mut queue = Queue { predictor, clock: BusyClock::default(), waiting: Vec::new(), blank: Vec::new() };
+        let Self { mut predictor, view, scene_view, batch, tiles, mut input, output, progress, cancel } = self;
+        let mut clock = BusyClock::default();
+        if let Some(scene_view) = scene_view {
+            clock.time(|| scene_view.answer(predictor.as_mut()))?;
+        }
+        let mut queue = Queue { predictor, view, clock, waiting: Vec::new(), blank: Vec::new() };
         for index in 0..tiles {
             cancel.check(Self::NAME)?;
             let prepared = input.blocking_recv().ok_or(PipelineError::Stopped(Self::NAME))?;
@@ -79,7 +90,8 @@ enum Source {
 
 /// Tiles that wait for a full batch.
 struct Queue {
-    predictor: Box<dyn TilePredictor>,
+    predictor: Box<dyn Segmenter>,
+    view: View,
     clock: BusyClock,
     waiting: Vec<Waiting>,
     blank: Vec<([u32; 3], Arc<Vec<TilePrediction>>)>,
@@ -132,7 +144,7 @@ impl Queue {
         let predictions = if images.is_empty() {
             Vec::new()
         } else {
-            let predictor = &mut self.predictor;
+            let mut predictor = Rescaled::new(self.predictor.as_mut(), &self.view);
             self.clock.time(|| predictor.predict(&images))?
         };
         let mut predictions = predictions.into_iter();
@@ -141,7 +153,8 @@ impl Queue {
             let (answer, predictions) = match known {
                 Ok(known) => known,
                 Err(colour) => {
-                    let predictions = Arc::new(self.checked(&tile, predictions.next())?);
+                    let shape = (self.predictor.prompt_count(), self.view.side_px);
+                    let predictions = Arc::new(checked(tile.window, shape, predictions.next())?);
                     if let Some(colour) = colour.filter(|_| self.blank.len() < BLANK_COLOURS) {
                         self.blank.push((colour, Arc::clone(&predictions)));
                     }
@@ -152,31 +165,34 @@ impl Queue {
         }
         Ok(answered)
     }
+}
 
-    /// The predictions of one tile, if they are predictions: broken is not empty.
-    fn checked(
-        &self,
-        tile: &TileSpec,
-        predictions: Option<Vec<TilePrediction>>,
-    ) -> Result<Vec<TilePrediction>, PipelineError> {
-        let bad = |reason: String| PipelineError::BadPrediction { window: tile.window, reason };
-        let predictions = predictions.ok_or_else(|| bad("there is none".into()))?;
-        let (prompts, area) = (self.predictor.prompt_count(), self.predictor.tile_px().pow(2));
-        if predictions.len() != prompts {
-            return Err(bad(format!("{} planes for {prompts} prompts", predictions.len())));
-        }
-        for prediction in &predictions {
-            let raw = prediction.raw_uncertainty.as_ref();
-            for plane in [&prediction.probability, &prediction.uncertainty].into_iter().chain(raw) {
-                if plane.len() != area {
-                    return Err(bad(format!("{} values for {area} pixels", plane.len())));
-                }
-                // Written so that NaN is caught too.
-                if let Some(value) = plane.iter().find(|value| !(0.0..=1.0).contains(*value)) {
-                    return Err(bad(format!("{value} is no probability")));
-                }
+/// The predictions of one view, if they are predictions: broken is not empty.
+///
+/// # Errors
+/// [`PipelineError::BadPrediction`] for another number of prompts or pixels, or a value that is no probability.
+pub fn checked(
+    window: PixelWindow,
+    (prompts, side_px): (usize, usize),
+    predictions: Option<Vec<TilePrediction>>,
+) -> Result<Vec<TilePrediction>, PipelineError> {
+    let bad = |reason: String| PipelineError::BadPrediction { window, reason };
+    let predictions = predictions.ok_or_else(|| bad("there is none".into()))?;
+    let area = side_px.pow(2);
+    if predictions.len() != prompts {
+        return Err(bad(format!("{} planes for {prompts} prompts", predictions.len())));
+    }
+    for prediction in &predictions {
+        let raw = prediction.raw_uncertainty.as_ref();
+        for plane in [&prediction.probability, &prediction.uncertainty].into_iter().chain(raw) {
+            if plane.len() != area {
+                return Err(bad(format!("{} values for {area} pixels", plane.len())));
+            }
+            // Written so that NaN is caught too.
+            if let Some(value) = plane.iter().find(|value| !(0.0..=1.0).contains(*value)) {
+                return Err(bad(format!("{value} is no probability")));
             }
         }
-        Ok(predictions)
     }
+    Ok(predictions)
 }

@@ -6,6 +6,7 @@
 pub mod infer;
 pub mod prepare;
 pub mod read;
+pub mod scene_view;
 pub mod stitch;
 pub mod write;
 

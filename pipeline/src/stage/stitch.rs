@@ -10,6 +10,7 @@ use crate::error::PipelineError;
 use crate::mosaic::blend::{CALIBRATED_AT, label_uncertainty};
 use crate::mosaic::canvas::{BlendedPlanes, BlendedRows, Canvas};
 use crate::report::TileCounts;
+use crate::stage::scene_view::SceneAnswers;
 use crate::stage::{Answer, AnsweredTile, BusyClock, Cancel, StripSet};
 use crate::tiling::TilePlan;
 
@@ -20,8 +21,10 @@ const MASK_NODATA: u8 = 255;
 pub struct StitchStage {
     /// All tiles.
     pub plan: Arc<TilePlan>,
-    /// Number of prompts.
+    /// Number of prompts that are answered by tiles.
     pub prompts: usize,
+    /// Where the answers to the others come from.
+    pub scene_answers: Option<SceneAnswers>,
     /// Whether the scorer's own map is wanted.
     pub raw_uncertainty: bool,
     /// Probability above which a pixel belongs to the mask.
@@ -57,6 +60,7 @@ impl StitchStage {
         let mut clock = BusyClock::default();
         let mut counts = StitchCounts::default();
         counts.tiles.planned = self.plan.len() as u64;
+        let scene = self.scene_answers.take().map(SceneAnswers::wait).transpose()?;
         let mut canvas = Canvas::new((*self.plan).clone(), self.prompts, self.raw_uncertainty);
         for _ in 0..self.plan.len() {
             self.cancel.check(Self::NAME)?;
@@ -74,7 +78,10 @@ impl StitchStage {
                 continue;
             }
             let strips = clock.time(|| {
-                let rows = canvas.finish_row(tile.grid_row);
+                let mut rows = canvas.finish_row(tile.grid_row);
+                if let Some(scene) = &scene {
+                    scene.join(&mut rows, self.plan.size().width);
+                }
                 let valid_px = rows.covered.iter().filter(|&&covered| covered).count() as u64;
                 counts.valid_px += valid_px;
                 counts.nodata_px += rows.covered.len() as u64 - valid_px;

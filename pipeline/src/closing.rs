@@ -1,0 +1,157 @@
+//! What a run knows before its stages start, and how it ends: the report, and final names for everything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use geo_io::{SceneInfo, pending_file};
+
+use crate::config::RunConfig;
+use crate::error::PipelineError;
+use crate::outputs::OutputNames;
+use crate::report::{
+    ModelReport, OptionsReport, PromptReport, Report, Versions, ViewReport, ViewsReport, peak_memory_bytes, seconds,
+};
+use crate::run::{Job, Outcome};
+use crate::stage::stitch::{StitchCounts, StitchStage};
+use crate::stage::write::{WriteStage, Written};
+use crate::tiling::TilePlan;
+use crate::view::choose::{ViewRequest, Views};
+use crate::view::prompts::PromptSpec;
+use crate::view::rescaled::View;
+
+/// What a stage hands back when it is done.
+pub(crate) enum StageOutput {
+    Took(&'static str, Duration),
+    Stitched(StitchCounts, Duration),
+    Written(Box<Written>, Duration),
+}
+
+/// What all stages together handed back.
+#[derive(Default)]
+pub(crate) struct Done {
+    seconds: BTreeMap<&'static str, f64>,
+    counts: StitchCounts,
+    written: Option<Box<Written>>,
+}
+
+impl Done {
+    pub(crate) fn note(&mut self, output: StageOutput) {
+        let (stage, took) = match output {
+            StageOutput::Took(stage, took) => (stage, took),
+            StageOutput::Stitched(counts, took) => {
+                self.counts = counts;
+                (StitchStage::NAME, took)
+            }
+            StageOutput::Written(written, took) => {
+                self.written = Some(written);
+                (WriteStage::NAME, took)
+            }
+        };
+        *self.seconds.entry(stage).or_default() += seconds(took);
+    }
+}
+
+/// What is needed once the stages are done: the report's fixed part and the names.
+pub(crate) struct Closing {
+    /// All tiles.
+    pub(crate) plan: Arc<TilePlan>,
+    /// How tiles and scene are shown to the model.
+    pub(crate) views: Views,
+    info: SceneInfo,
+    model: ModelReport,
+    prompts: Vec<PromptSpec>,
+    config: RunConfig,
+    names: OutputNames,
+}
+
+impl Closing {
+    pub(crate) fn new(job: &Job) -> Result<Self, PipelineError> {
+        let info = job.scene.info().clone();
+        let views = Views::choose(&ViewRequest {
+            size: info.size,
+            pixel_size_m: info.pixel_size_m,
+            model: &job.model,
+            prompts: &job.prompts,
+            raw_uncertainty: job.config.raw_uncertainty,
+            config: &job.config.views,
+        })?;
+        let tile_px = u32::try_from(views.tile.side_px).map_err(|_| PipelineError::Stopped("plan"))?;
+        Ok(Self {
+            plan: Arc::new(TilePlan::new(info.size, tile_px, job.config.overlap)?),
+            views,
+            info,
+            model: job.model.clone(),
+            prompts: job.prompts.clone(),
+            config: job.config.clone(),
+            names: job.names.clone(),
+        })
+    }
+
+    /// Writes the report and gives everything its final name.
+    pub(crate) fn commit(self, done: Done, total: Duration) -> Result<Outcome, PipelineError> {
+        let Done { seconds: mut times, counts, written } = done;
+        let written = *written.ok_or(PipelineError::Stopped(WriteStage::NAME))?;
+        times.insert("total", seconds(total));
+        let mut outputs = self.names.all();
+        outputs.retain(|path| *path != self.names.report);
+        let report = Report {
+            versions: Versions { geophrase: env!("CARGO_PKG_VERSION"), gdal: geo_io::init_gdal() },
+            notes: self.info.notes.iter().chain(&self.views.notes).cloned().collect(),
+            views: ViewsReport {
+                tile: self.shown(&self.views.tile),
+                scene: self.views.scene.as_ref().map(|view| self.shown(view)),
+            },
+            options: OptionsReport {
+                resolution: self.config.views.resolution.to_string(),
+                frame: self.config.views.frame.to_string(),
+                views: self.config.views.sizes.to_string(),
+                tile_overlap: self.config.overlap.to_string(),
+                overlap_px: self.plan.overlap_px(),
+                stride_px: self.plan.stride_px(),
+                threshold: self.config.threshold,
+                min_area: self.config.min_area.to_string(),
+                batch: self.config.batch,
+                raw_uncertainty: self.config.raw_uncertainty,
+                rfc7946: self.config.outputs.rfc7946,
+            },
+            scene: self.info,
+            model: self.model,
+            prompts: self
+                .prompts
+                .into_iter()
+                .enumerate()
+                .map(|(i, prompt)| PromptReport {
+                    prompt: prompt.text,
+                    detections: written.detections[i],
+                    below_min_area: written.below_min_area[i],
+                    mask_px: written.mask_px[i],
+                    frame_words: prompt.frame_words,
+                    frame: self.views.frames[i],
+                })
+                .collect(),
+            tiles: counts.tiles,
+            holes: Vec::new(),
+            valid_px: counts.valid_px,
+            nodata_px: counts.nodata_px,
+            detections: written.detections.iter().sum(),
+            outputs,
+            seconds: times,
+            peak_memory_bytes: peak_memory_bytes(),
+        };
+        let text = report.to_json();
+        let own = pending_file(&self.names.report, self.config.outputs.overwrite, text.as_bytes())?;
+        let files = written.pending.merge(own).commit()?;
+        Ok(Outcome { report, files, detections: written.kept })
+    }
+
+    /// A view as the report gives it.
+    fn shown(&self, view: &View) -> ViewReport {
+        let pixel_m = |&side: &usize| self.info.pixel_size_m.map(|metres| metres * view.side_px as f64 / side as f64);
+        ViewReport {
+            side_px: view.side_px,
+            model_px: view.model_px.clone(),
+            pixel_size_m: view.model_px.iter().map(pixel_m).collect(),
+        }
+    }
+}
