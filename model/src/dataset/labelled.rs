@@ -127,6 +127,8 @@ pub struct LabelledExpression {
     pub target: Vec<usize>,
     /// False when objects that the phrase also means may be unlabelled: nothing is known outside the labels.
     pub complete: bool,
+    /// Objects about which one could argue, as indices: their pixels say nothing. Empty unless asked for.
+    pub unsure: Vec<usize>,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::colour::Colour;
 use super::meaning::{Filter, Link, Meaning, Noun, Number, Place, Size};
 use super::nouns::{coloured, missing, noun_for, surely_absent};
 use super::scene::Scene;
-use super::select::select;
+use super::select::surely;
 use super::voice::Voice;
 
 /// A meaning without a target; `attribute` for things that are there but none as described.
@@ -15,7 +15,7 @@ pub(super) fn absent(
     voice: &mut Voice<'_>,
 ) -> Option<Meaning> {
     let meaning = if attribute { undescribed(category?, scene, voice) } else { missed(scene, voice) }?;
-    select(&meaning, scene)?.is_empty().then_some(meaning)
+    surely(&meaning, scene)?.is_empty().then_some(meaning)
 }
 
 /// Nothing of a category.

@@ -8,13 +8,12 @@ use crate::dataset::labelled::OutlineTrust;
 /// Whether a condition holds for one of the objects spoken of.
 pub(super) fn holds(filter: &Filter, index: usize, among: &[usize], scene: &Scene<'_>) -> Truth {
     match filter {
-        Filter::Colour(colour) => scene.tint(index).map_or(Truth::Unsure, |tint| tint.is(*colour)),
+        Filter::Colour(colour) => scene.coloured(index, *colour),
         Filter::Size(size) => sized(*size, index, among, scene),
         Filter::Elongated => {
             let facts = scene.facts(index);
             let ratio = facts.length / facts.breadth;
-            let seen = scene.object(index).trust != OutlineTrust::UprightBox && scene.object(index).whole;
-            if seen { Truth::between(ratio >= 3.0, ratio <= 1.8) } else { Truth::Unsure }
+            if scene.shaped(index) { Truth::between(ratio >= 3.0, ratio <= 1.8) } else { Truth::Unsure }
         }
         Filter::Round => {
             let facts = scene.facts(index);
@@ -35,10 +34,7 @@ fn sized(size: Size, index: usize, among: &[usize], scene: &Scene<'_>) -> Truth 
         Size::Long => scene.facts(i).length,
         _ => scene.facts(i).area,
     };
-    let comparable = |i: usize| {
-        let object = scene.object(i);
-        object.whole && !(size == Size::Long && object.trust == OutlineTrust::UprightBox)
-    };
+    let comparable = |i: usize| scene.object(i).whole && (size != Size::Long || scene.shaped(i));
     if among.len() < 2 || !among.iter().all(|&i| comparable(i)) {
         return Truth::Unsure;
     }
@@ -117,14 +113,16 @@ fn placed(place: Place, index: usize, scene: &Scene<'_>) -> Truth {
         Place::RightEdge => edge(1.0 - x1, 1.0 - x),
         Place::TopEdge => edge(y0, y),
         Place::BottomEdge => edge(1.0 - y1, 1.0 - y),
+        Place::CutOff => {
+            let gap = edge_gap(index, scene);
+            Truth::between(gap <= 0.0, gap >= 3.0)
+        }
     }
 }
 
 /// The gap between an object and the nearest thing a noun names, and the share of the object that lies on it.
 pub(super) fn gap(index: usize, to: &Noun, scene: &Scene<'_>) -> Option<(f64, f64)> {
-    let mask = &scene.object(index).mask;
-    let gaps = to.categories.iter().filter_map(|category| scene.distance_to(category)).map(|map| map.of(mask));
-    gaps.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    Some(scene.distance_to(&to.members)?.of(&scene.object(index).mask))
 }
 
 /// What counts as near for an object: its own size, within bounds.
@@ -133,6 +131,10 @@ pub(super) fn reach(index: usize, scene: &Scene<'_>) -> f64 {
 }
 
 fn related(link: Link, index: usize, to: &Noun, among: &[usize], scene: &Scene<'_>) -> Truth {
+    let of_its_kind = matches!(link, Link::Paired | Link::Alone);
+    if !of_its_kind && to.members.contains(&index) {
+        return Truth::No;
+    }
     match link {
         Link::Near | Link::Far => {
             let Some((gap, within)) = gap(index, to, scene) else { return Truth::No };
@@ -183,7 +185,7 @@ fn edge_gap(index: usize, scene: &Scene<'_>) -> f64 {
 
 /// How much of a band around the object is what surrounds it.
 fn surrounded(index: usize, by: &Noun, scene: &Scene<'_>) -> Truth {
-    let maps: Vec<_> = by.categories.iter().filter_map(|category| scene.distance_to(category)).collect();
+    let Some(map) = scene.distance_to(&by.members) else { return Truth::No };
     let facts = scene.facts(index);
     let (middle_r, middle_c) = facts.middle;
     let margin = 0.5 * reach(index, scene) + 3.0;
@@ -197,7 +199,7 @@ fn surrounded(index: usize, by: &Noun, scene: &Scene<'_>) -> Truth {
         if row < 0.0 || col < 0.0 || row >= scene.height() || col >= scene.width() {
             return Truth::Unsure;
         }
-        covered += usize::from(maps.iter().any(|map| map.at(row as usize, col as usize) <= 3.0));
+        covered += usize::from(map.at(row as usize, col as usize) <= 3.0);
     }
     let share = covered as f64 / 24.0;
     Truth::between(share >= 0.85, share <= 0.4)

@@ -21,6 +21,8 @@ pub(super) struct Noun {
     pub(super) region: bool,
     /// True when everything that it names is labelled.
     pub(super) complete: bool,
+    /// True for one of several, called by what sets it apart: "largest ship".
+    pub(super) marked: bool,
 }
 
 impl Noun {
@@ -58,11 +60,13 @@ pub(super) enum Place {
     RightEdge,
     TopEdge,
     BottomEdge,
+    /// Reaching the edge of the picture.
+    CutOff,
 }
 
 impl Place {
     /// Sides, halves, corners, the middle and the edges.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Left,
         Self::Right,
         Self::Top,
@@ -80,6 +84,7 @@ impl Place {
         Self::RightEdge,
         Self::TopEdge,
         Self::BottomEdge,
+        Self::CutOff,
     ];
 }
 
@@ -182,8 +187,8 @@ impl Meaning {
 
 fn key(pick: &Pick) -> (String, usize, usize) {
     let order = match &pick.order {
-        Order::ClosestTo(noun) => format!("closest {}", noun.category()),
-        Order::FarthestFrom(noun) => format!("farthest {}", noun.category()),
+        Order::ClosestTo(noun) => format!("closest {} {:?}", noun.category(), noun.members),
+        Order::FarthestFrom(noun) => format!("farthest {} {:?}", noun.category(), noun.members),
         other => format!("{other:?}"),
     };
     (order, pick.rank, pick.take)
@@ -191,7 +196,7 @@ fn key(pick: &Pick) -> (String, usize, usize) {
 
 fn filter_key(filter: &Filter) -> String {
     match filter {
-        Filter::Relation(link, noun) => format!("{link:?} {}", noun.category()),
+        Filter::Relation(link, noun) => format!("{link:?} {} {:?}", noun.category(), noun.members),
         other => format!("{other:?}"),
     }
 }

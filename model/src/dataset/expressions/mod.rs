@@ -10,7 +10,9 @@ mod judge;
 mod lexicon;
 mod meaning;
 mod nouns;
+mod places;
 mod propose;
+mod relations;
 mod say;
 mod scene;
 mod select;
@@ -22,6 +24,7 @@ use crate::synthetic::Dice;
 use meaning::{Filter, Meaning};
 use propose::Found;
 use scene::Scene;
+use select::Selection;
 use voice::Voice;
 
 /// Which wordings are used: a part is reserved for measuring how a model takes wordings that it never saw.
@@ -90,25 +93,33 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExpressionOptions {
     /// How often each kind is drawn, in the order of [`Kind::ALL`].
+    ///
+    /// What a picture has nothing to say of is replaced by something else, so kinds that ask for several things are
+    /// drawn more often than they come out.
     pub weights: [f64; 8],
     /// Share of the absent that speaks of things that are there, but not as described.
     pub absent_attributes: f64,
     /// Which wordings are used.
     pub phrasings: Phrasings,
+    /// Whether phrases may leave a few things in doubt, listed in [`LabelledExpression::unsure`].
+    ///
+    /// Right for training, where their pixels can be left out of the loss; wrong for scoring.
+    pub leave_out: bool,
 }
 
 impl Default for ExpressionOptions {
     fn default() -> Self {
         Self {
-            weights: [0.19, 0.16, 0.12, 0.14, 0.08, 0.10, 0.06, 0.15],
+            weights: [0.08, 0.07, 0.24, 0.03, 0.17, 0.24, 0.06, 0.12],
             absent_attributes: 0.5,
             phrasings: Phrasings::Training,
+            leave_out: false,
         }
     }
 }
 
 /// Draws of one kind before another is tried.
-const DRAWS: usize = 10;
+const DRAWS: usize = 12;
 
 /// Phrases about a picture, at most `wanted`, all different, each true of its target and of nothing else.
 ///
@@ -121,56 +132,84 @@ pub fn expressions(
     wanted: usize,
 ) -> Vec<LabelledExpression> {
     let scene = Scene::new(tile);
-    let mut found: Vec<(Meaning, LabelledExpression)> = Vec::new();
-    let mut voice = Voice::new(dice, options.phrasings);
-    for attempt in 0..wanted * 5 {
-        if found.len() >= wanted {
+    let mut writer = Writer { scene: &scene, options, found: Vec::new() };
+    let mut voice = Voice::new(dice, options.phrasings, options.leave_out);
+    // Kinds that this picture gives nothing for.
+    let mut barren = [false; Kind::ALL.len()];
+    for _ in 0..wanted * 4 {
+        if writer.found.len() >= wanted {
             break;
         }
-        // At first as asked for; in the end whatever can be said, also the same in other words.
-        let kind = Kind::ALL[voice.dice.weighted(&options.weights)];
-        let repeat = attempt >= wanted * 3;
-        for _ in 0..DRAWS {
-            voice.reserved = false;
-            let Some((meaning, targets)) = draw(kind, options, &found, &scene, &mut voice) else { continue };
-            if !repeat && found.iter().any(|(other, _)| meaning.same(other)) {
+        let mut kind = voice.dice.weighted(&options.weights);
+        // What cannot be said is replaced by what can, and by something absent only when nothing else is left.
+        while !writer.add(Kind::ALL[kind], false, &mut voice) {
+            barren[kind] = true;
+            let left: [f64; Kind::ALL.len()] = std::array::from_fn(|other| {
+                let usable = !barren[other] && Kind::ALL[other] != Kind::Absent;
+                if usable { options.weights[other] } else { 0.0 }
+            });
+            if left.iter().sum::<f64>() > 0.0 {
+                kind = voice.dice.weighted(&left);
                 continue;
             }
-            let phrase = say::say(&meaning, targets.len(), &mut voice);
-            if !voice.fits() || found.iter().any(|(_, other)| other.phrase == phrase) {
+            // Nothing new: the same again in other words.
+            let again = if voice.dice.chance(0.5) { Kind::Category } else { Kind::Synonym };
+            if !writer.add(again, true, &mut voice) {
+                writer.add(Kind::Absent, false, &mut voice);
+            }
+            break;
+        }
+    }
+    writer.found.into_iter().map(|(_, expression)| expression).collect()
+}
+
+/// Collects phrases about one picture.
+struct Writer<'a> {
+    scene: &'a Scene<'a>,
+    options: &'a ExpressionOptions,
+    found: Vec<(Meaning, LabelledExpression)>,
+}
+
+impl Writer<'_> {
+    /// Adds a phrase of a kind, also one that says the same as another if it must; false when none was found.
+    fn add(&mut self, kind: Kind, repeat: bool, voice: &mut Voice<'_>) -> bool {
+        for _ in 0..DRAWS {
+            voice.reserved = false;
+            let Some((meaning, selection)) = self.draw(kind, voice) else { continue };
+            if !repeat && self.found.iter().any(|(other, _)| meaning.same(other)) {
+                continue;
+            }
+            let phrase = say::say(&meaning, selection.chosen.len(), voice);
+            if !voice.fits() || self.found.iter().any(|(_, other)| other.phrase == phrase) {
                 continue;
             }
             let expression = LabelledExpression {
                 phrase,
                 kind: kind.name(),
                 category: meaning.noun.category().to_owned(),
-                complete: complete(&meaning),
-                target: targets,
+                complete: selection.chosen.is_empty() || complete(&meaning),
+                target: selection.chosen,
+                unsure: selection.unsure,
             };
-            found.push((meaning, expression));
-            break;
+            self.found.push((meaning, expression));
+            return true;
         }
+        false
     }
-    found.into_iter().map(|(_, expression)| expression).collect()
-}
 
-/// A meaning of a kind about a category that was not yet spoken of, if it can be.
-fn draw(
-    kind: Kind,
-    options: &ExpressionOptions,
-    found: &[(Meaning, LabelledExpression)],
-    scene: &Scene<'_>,
-    voice: &mut Voice<'_>,
-) -> Option<Found> {
-    let names: Vec<&str> = scene.groups().keys().copied().collect();
-    let told = |name: &str| found.iter().filter(|(_, e)| e.category == name && !e.target.is_empty()).count();
-    let weights: Vec<f64> = names.iter().map(|name| 1.0 / (1.0 + 3.0 * told(name) as f64)).collect();
-    let category = (!names.is_empty()).then(|| names[voice.dice.weighted(&weights)]);
-    if kind == Kind::Absent {
-        let attribute = voice.dice.chance(options.absent_attributes) && category.is_some();
-        return Some((absent::absent(attribute, category, scene, voice)?, Vec::new()));
+    /// A meaning of a kind, about a category that was not yet spoken of if it can be.
+    fn draw(&self, kind: Kind, voice: &mut Voice<'_>) -> Option<Found> {
+        let names: Vec<&str> = self.scene.groups().keys().copied().collect();
+        let told = |name: &str| self.found.iter().filter(|(_, e)| e.category == name && !e.target.is_empty()).count();
+        let weights: Vec<f64> = names.iter().map(|name| 1.0 / (1.0 + 3.0 * told(name) as f64)).collect();
+        let category = (!names.is_empty()).then(|| names[voice.dice.weighted(&weights)]);
+        if kind == Kind::Absent {
+            let attribute = category.is_some() && voice.dice.chance(self.options.absent_attributes);
+            let meaning = absent::absent(attribute, category, self.scene, voice)?;
+            return Some((meaning, Selection { chosen: Vec::new(), unsure: Vec::new() }));
+        }
+        propose::propose(kind, category?, self.scene, voice)
     }
-    propose::propose(kind, category?, scene, voice)
 }
 
 /// True when everything that the phrase means is labelled.
@@ -179,6 +218,5 @@ fn complete(meaning: &Meaning) -> bool {
         Filter::Relation(_, to) => to.complete,
         _ => true,
     };
-    // What is absent beyond doubt has nothing unlabelled either.
     meaning.noun.complete && meaning.filters.iter().all(other)
 }

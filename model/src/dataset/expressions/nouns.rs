@@ -58,8 +58,24 @@ pub(super) fn surely_absent(noun: &Noun, scene: &Scene<'_>) -> bool {
         ENTRIES.iter().flat_map(|entry| entry.words).chain(FAMILIES).find(|word| {
             word.many.trim_start_matches('~') == noun.many && word.one.trim_start_matches('~') == noun.one
         });
-    noun.categories.iter().all(|category| scene.surely_absent(category))
-        && known.is_none_or(|word| word.unless.iter().all(|category| scene.surely_absent(category)))
+    noun.categories.iter().all(|category| none_of(category, scene))
+        && known.is_none_or(|word| word.unless.iter().all(|category| none_of(category, scene)))
+}
+
+/// True when there is surely nothing of a category: its own list says so, or those of wider or finer categories do.
+fn none_of(category: &str, scene: &Scene<'_>) -> bool {
+    let absent = |name: &&str| scene.surely_absent(name);
+    let finer: &[&str] = match category {
+        "large vehicle" => &["bus", "truck"],
+        "small vehicle" => &["car", "minibus"],
+        "sports court" => &["tennis court", "basketball court"],
+        _ => &[],
+    };
+    let of_vehicles = matches!(category, "car" | "bus" | "minibus" | "truck" | "large vehicle" | "small vehicle");
+    scene.of(category).is_empty()
+        && (scene.surely_absent(category)
+            || (!finer.is_empty() && finer.iter().all(absent))
+            || (of_vehicles && absent(&"vehicle")))
 }
 
 fn is_reserved(word: &Word) -> bool {
@@ -105,6 +121,7 @@ fn resolve(word: &Spoken<'_>, category: &str, scene: &Scene<'_>) -> Option<Noun>
         plain: word.plain,
         region: members.iter().any(|&index| scene.is_region(index)),
         complete,
+        marked: false,
         categories,
         members,
     })

@@ -3,14 +3,15 @@
 use super::Kind;
 use super::colour::{Colour, Truth};
 use super::judge::holds;
-use super::meaning::{Filter, Link, Meaning, Noun, Number, Order, Pick, Place, Size};
+use super::meaning::{Filter, Meaning, Noun, Number, Order, Pick, Place, Size};
 use super::nouns::{coloured, family, noun_for};
+use super::relations::related;
 use super::scene::Scene;
-use super::select::select;
+use super::select::{Selection, select, surely};
 use super::voice::Voice;
 
 /// A meaning with its targets.
-pub(super) type Found = (Meaning, Vec<usize>);
+pub(super) type Found = (Meaning, Selection);
 
 /// A true meaning of a kind about a category, or `None` when the draw was unlucky.
 pub(super) fn propose(kind: Kind, category: &str, scene: &Scene<'_>, voice: &mut Voice<'_>) -> Option<Found> {
@@ -28,16 +29,7 @@ pub(super) fn propose(kind: Kind, category: &str, scene: &Scene<'_>, voice: &mut
         return None;
     }
     match kind {
-        Kind::Category | Kind::Synonym => {
-            let mut meaning = Meaning::of(noun);
-            let targets = select(&meaning, scene)?;
-            if targets.len() == 1 && !meaning.noun.region && voice.dice.chance(0.6) {
-                meaning.number = Number::One;
-            } else if meaning.noun.region && !meaning.noun.one.is_empty() && one_piece(&meaning.noun, scene) {
-                meaning.number = if voice.dice.chance(0.3) { Number::One } else { Number::All };
-            }
-            Some((meaning, targets))
-        }
+        Kind::Category | Kind::Synonym => Some(named(noun, scene, voice)),
         Kind::Count => counted(noun, scene),
         Kind::Attribute => filtered(kind, attribute(&noun, scene, voice)?, noun, scene, voice),
         Kind::Position if noun.complete && noun.members.len() > 1 && voice.dice.chance(0.4) => {
@@ -47,16 +39,12 @@ pub(super) fn propose(kind: Kind, category: &str, scene: &Scene<'_>, voice: &mut
         }
         Kind::Position => filtered(kind, position(&noun, scene, voice)?, noun, scene, voice),
         Kind::Superlative => {
-            let orders = [
-                Order::Largest,
-                Order::Largest,
-                Order::Largest,
-                Order::Smallest,
-                Order::Smallest,
-                Order::Longest,
-                Order::MostCentral,
-            ];
-            let order = voice.dice.pick(&orders).clone();
+            let order = match voice.dice.weighted(&[0.45, 0.3, 0.15, 0.1]) {
+                0 => Order::Largest,
+                1 => Order::Smallest,
+                2 => Order::Longest,
+                _ => Order::MostCentral,
+            };
             ranked(order, noun, scene, voice)
         }
         Kind::Relation => related(noun, scene, voice),
@@ -64,10 +52,25 @@ pub(super) fn propose(kind: Kind, category: &str, scene: &Scene<'_>, voice: &mut
     }
 }
 
-fn one_piece(noun: &Noun, scene: &Scene<'_>) -> bool {
-    // A region that fills most of its box is one piece to the eye.
-    let &[only] = noun.members.as_slice() else { return false };
-    let facts = scene.facts(only);
+/// Everything that a noun names.
+fn named(noun: Noun, scene: &Scene<'_>, voice: &mut Voice<'_>) -> Found {
+    let chosen = noun.members.clone();
+    let mut meaning = Meaning::of(noun);
+    let alone = chosen.len() == 1;
+    let single = if meaning.noun.region {
+        alone && one_piece(chosen[0], scene) && voice.dice.chance(0.3)
+    } else {
+        alone && voice.dice.chance(0.6)
+    };
+    if single && !meaning.noun.one.is_empty() {
+        meaning.number = Number::One;
+    }
+    (meaning, Selection { chosen, unsure: Vec::new() })
+}
+
+/// True when a region is one piece to the eye: it fills most of its box.
+fn one_piece(index: usize, scene: &Scene<'_>) -> bool {
+    let facts = scene.facts(index);
     facts.area >= 0.6 * (facts.rows.1 - facts.rows.0) * (facts.cols.1 - facts.cols.0)
 }
 
@@ -77,18 +80,21 @@ fn counted(noun: Noun, scene: &Scene<'_>) -> Option<Found> {
     if !noun.complete || noun.region || noun.one.is_empty() || n > 10 || tiny {
         return None;
     }
-    let targets = noun.members.clone();
-    Some((Meaning { number: Number::Exactly(n), ..Meaning::of(noun) }, targets))
+    let chosen = noun.members.clone();
+    Some((Meaning { number: Number::Exactly(n), ..Meaning::of(noun) }, Selection { chosen, unsure: Vec::new() }))
 }
 
 /// A meaning with one condition, or two, that tells some of its things from the others.
-fn filtered(kind: Kind, filter: Filter, noun: Noun, scene: &Scene<'_>, voice: &mut Voice<'_>) -> Option<Found> {
+pub(super) fn filtered(
+    kind: Kind,
+    filter: Filter,
+    noun: Noun,
+    scene: &Scene<'_>,
+    voice: &mut Voice<'_>,
+) -> Option<Found> {
     let mut meaning = Meaning { filters: vec![filter], ..Meaning::of(noun) };
-    let mut targets = select(&meaning, scene)?;
-    if targets.is_empty() {
-        return None;
-    }
-    if targets.len() > 1 && voice.dice.chance(0.3) {
+    let mut selection = tolerable(&meaning, scene, voice)?;
+    if selection.chosen.len() > 1 && voice.dice.chance(0.3) {
         let extra = if kind == Kind::Attribute && voice.dice.chance(0.6) {
             position(&meaning.noun, scene, voice)
         } else {
@@ -97,33 +103,42 @@ fn filtered(kind: Kind, filter: Filter, noun: Noun, scene: &Scene<'_>, voice: &m
         if let Some(extra) = extra.filter(|extra| !clash(extra, &meaning.filters)) {
             let mut two = meaning.clone();
             two.filters.push(extra);
-            if let Some(both) = select(&two, scene).filter(|both| !both.is_empty() && both.len() < targets.len()) {
-                (meaning, targets) = (two, both);
+            let both = tolerable(&two, scene, voice).filter(|both| both.chosen.len() < selection.chosen.len());
+            if let Some(both) = both {
+                (meaning, selection) = (two, both);
             }
         }
     }
+    let (chosen, all) = (selection.chosen.len(), meaning.noun.members.len());
     // A condition that all of them meet is true, but teaches less.
-    if targets.len() == meaning.noun.members.len() && !voice.dice.chance(0.35) {
+    if chosen == all && !voice.dice.chance(if all == 1 { 0.6 } else { 0.35 }) {
         return None;
     }
-    meaning.number = number(&meaning, targets.len(), voice);
-    Some((meaning, targets))
+    let sure = selection.unsure.is_empty();
+    meaning.number = if meaning.noun.one.is_empty() || meaning.noun.region || !sure {
+        Number::All
+    } else {
+        match chosen {
+            1 if voice.dice.chance(0.8) => Number::One,
+            2..=5 if meaning.noun.complete && voice.dice.chance(0.15) => Number::Exactly(chosen),
+            _ => Number::All,
+        }
+    };
+    Some((meaning, selection))
+}
+
+/// A selection with no doubt, or with little where doubtful things may be left out.
+fn tolerable(meaning: &Meaning, scene: &Scene<'_>, voice: &Voice<'_>) -> Option<Selection> {
+    let selection = select(meaning, scene)?;
+    let (chosen, unsure) = (selection.chosen.len(), selection.unsure.len());
+    let told = meaning.noun.members.len() - unsure;
+    let few = unsure == 0 || (voice.leave_out && chosen > 1 && unsure <= chosen && unsure * 2 <= told);
+    (chosen > 0 && few).then_some(selection)
 }
 
 /// True when two conditions are of one sort, or cannot be said together.
 fn clash(extra: &Filter, others: &[Filter]) -> bool {
     others.iter().any(|other| std::mem::discriminant(other) == std::mem::discriminant(extra))
-}
-
-fn number(meaning: &Meaning, targets: usize, voice: &mut Voice<'_>) -> Number {
-    if meaning.noun.one.is_empty() || meaning.noun.region {
-        return Number::All;
-    }
-    match targets {
-        1 if voice.dice.chance(0.8) => Number::One,
-        2..=5 if meaning.noun.complete && voice.dice.chance(0.15) => Number::Exactly(targets),
-        _ => Number::All,
-    }
 }
 
 /// A colour, size or shape of one of the things.
@@ -167,27 +182,21 @@ pub(super) fn position(noun: &Noun, scene: &Scene<'_>, voice: &mut Voice<'_>) ->
 }
 
 /// The things that are ahead in an order.
-fn ranked(order: Order, noun: Noun, scene: &Scene<'_>, voice: &mut Voice<'_>) -> Option<Found> {
+pub(super) fn ranked(order: Order, noun: Noun, scene: &Scene<'_>, voice: &mut Voice<'_>) -> Option<Found> {
     let framed =
         matches!(order, Order::Leftmost | Order::Rightmost | Order::Topmost | Order::Bottommost | Order::MostCentral);
-    if !noun.complete || noun.region || noun.members.len() < 2 || (framed && scene.tile.placeless) {
+    let n = noun.members.len();
+    if !noun.complete || noun.region || noun.one.is_empty() || n < 2 || (framed && scene.tile.placeless) {
         return None;
     }
-    let n = noun.members.len();
-    let by_size = matches!(order, Order::Largest | Order::Smallest);
+    let countable = !matches!(order, Order::MostCentral | Order::ClosestTo(_) | Order::FarthestFrom(_));
     let rank = match voice.dice.below(10) {
-        0..7 => 0,
-        7 | 8 => 1,
-        _ => 2,
+        7 | 8 if countable && (3..=8).contains(&n) => 1,
+        9 if countable && (4..=8).contains(&n) => 2,
+        _ => 0,
     };
-    let rank = if n < 3 || matches!(order, Order::MostCentral | Order::ClosestTo(_) | Order::FarthestFrom(_)) {
-        0
-    } else {
-        rank
-    };
-    let ends = n > 8 || (rank + 1 == n);
-    let rank = if ends { 0 } else { rank };
-    let take = if rank == 0 && by_size && n > 3 && voice.dice.chance(0.2) { 2 + voice.dice.below(2) } else { 1 };
+    let several = rank == 0 && n > 3 && countable && voice.dice.chance(0.2);
+    let take = if several { 2 + voice.dice.below(2) } else { 1 };
     let mut meaning = Meaning { pick: Some(Pick { order, rank, take }), ..Meaning::of(noun) };
     meaning.number = if take > 1 { Number::Exactly(take) } else { Number::One };
     if n > 3 && voice.dice.chance(0.2) {
@@ -198,54 +207,6 @@ fn ranked(order: Order, noun: Noun, scene: &Scene<'_>, voice: &mut Voice<'_>) ->
         };
         meaning.filters.extend(extra.filter(|extra| !matches!(extra, Filter::Size(_))));
     }
-    let targets = select(&meaning, scene)?;
-    (!targets.is_empty()).then_some((meaning, targets))
-}
-
-/// A relation to something else that is labelled, or to its own kind.
-fn related(noun: Noun, scene: &Scene<'_>, voice: &mut Voice<'_>) -> Option<Found> {
-    if noun.region {
-        return None;
-    }
-    let others: Vec<&str> =
-        scene.groups().keys().copied().filter(|name| !noun.categories.iter().any(|c| c == name)).collect();
-    if others.is_empty() || voice.dice.chance(0.1) {
-        let link = *voice.dice.pick(&[Link::Paired, Link::Alone]);
-        let itself = Box::new(noun.clone());
-        let meaning = Meaning { filters: vec![Filter::Relation(link, itself)], ..Meaning::of(noun) };
-        let targets = select(&meaning, scene)?;
-        let told = !targets.is_empty() && targets.len() < meaning.noun.members.len() && meaning.noun.complete;
-        let number = if targets.len() == 1 { Number::One } else { Number::All };
-        let sayable = if link == Link::Alone { targets.len() == 1 } else { targets.len() > 1 };
-        return (told && sayable).then_some((Meaning { number, ..meaning }, targets));
-    }
-    let other = others[voice.dice.below(others.len())];
-    let to = noun_for(other, None, scene, voice)?;
-    if !to.complete || to.categories.iter().any(|c| noun.categories.contains(c)) {
-        return None;
-    }
-    let sided = to.members.len() == 1 && !to.region && !scene.tile.placeless;
-    let weights = [
-        0.45,
-        0.08,
-        0.2,
-        0.1,
-        if sided { 0.3 } else { 0.0 },
-        if to.members.len() == 2 && !to.region { 0.2 } else { 0.0 },
-        if noun.complete && noun.members.len() > 1 { 0.25 } else { 0.0 },
-    ];
-    let link = match voice.dice.weighted(&weights) {
-        0 => Link::Near,
-        1 => Link::Far,
-        2 => Link::On,
-        3 => Link::Surrounded,
-        4 => *voice.dice.pick(&[Link::LeftOf, Link::RightOf, Link::Above, Link::Below]),
-        5 => Link::Between,
-        _ => {
-            let order =
-                if voice.dice.chance(0.7) { Order::ClosestTo(Box::new(to)) } else { Order::FarthestFrom(Box::new(to)) };
-            return ranked(order, noun, scene, voice);
-        }
-    };
-    filtered(Kind::Relation, Filter::Relation(link, Box::new(to)), noun, scene, voice)
+    let chosen = surely(&meaning, scene)?;
+    (!chosen.is_empty()).then_some((meaning, Selection { chosen, unsure: Vec::new() }))
 }

@@ -1,8 +1,9 @@
 //! Words for a meaning.
 
 use super::meaning::{Filter, Meaning, Noun, Number, Order, Pick};
+use super::places::{place_after, place_before};
 use super::voice::Voice;
-use super::wording::{self, colour_after, link_words, number_word, ordinal, place_after, place_before};
+use super::wording::{self, colour_after, link_words, number_word, ordinal};
 
 /// What is said before and after the noun.
 #[derive(Default)]
@@ -51,8 +52,10 @@ pub(super) fn say(meaning: &Meaning, targets: usize, voice: &mut Voice<'_>) -> S
     if parts.after.len() > 1 && voice.dice.chance(0.5) {
         parts.after.reverse();
     }
+    // A remark behind a comma comes last.
+    parts.after.sort_by_key(|after| after.starts_with(','));
     for after in &parts.after {
-        phrase = join([&phrase, after]);
+        phrase = if after.starts_with(',') { format!("{phrase}{after}") } else { join([&phrase, after]) };
     }
     dress(phrase, &determiner, single || every, noun, voice)
 }
@@ -96,17 +99,7 @@ fn determiner(
         Number::Exactly(n) if definite => return format!("the {}", number_word(n)).replace("the one", "the"),
         Number::Exactly(2) => {
             return voice
-                .pick(&[
-                    "two",
-                    "the two",
-                    "the two",
-                    "both",
-                    "both",
-                    "both of the",
-                    "all two",
-                    "a pair of",
-                    "~a couple of",
-                ])
+                .pick(&["two", "the two", "the two", "both", "both", "both of the", "a pair of", "~a couple of"])
                 .to_owned();
         }
         Number::Exactly(n) => {
@@ -171,9 +164,9 @@ fn filter_words(filter: &Filter, noun: &Noun, single: bool, parts: &mut Parts, v
             adjective(word, single, parts, voice);
         }
         Filter::Place(place) => {
-            let before = place_before(*place);
-            if parts.after.is_empty() && !before.is_empty() && voice.dice.chance(0.14) {
-                parts.before.insert(0, voice.pick(before).to_owned());
+            let before = (parts.after.is_empty() && voice.dice.chance(0.14)).then(|| place_before(*place, voice));
+            if let Some(before) = before.flatten() {
+                parts.before.insert(0, before);
             } else {
                 parts.after.push(place_after(*place, single, voice));
             }
@@ -216,6 +209,9 @@ fn adjective(word: &str, single: bool, parts: &mut Parts, voice: &mut Voice<'_>)
 fn anchor(to: &Noun, voice: &mut Voice<'_>) -> String {
     if to.reserved {
         voice.reserved = true;
+    }
+    if to.marked {
+        return format!("the {}", to.one);
     }
     let many = to.members.len() > 1 && !to.region;
     if to.one.is_empty() || (to.region && voice.dice.chance(0.5)) {
@@ -286,10 +282,8 @@ fn order_words(pick: &Pick, noun: &Noun, single: bool, parts: &mut Parts, voice:
 
 /// A whole request around the thing that is asked for.
 fn dress(phrase: String, determiner: &str, single: bool, noun: &Noun, voice: &mut Voice<'_>) -> String {
-    let phrase = match voice.dice.below(12) {
-        0 => join([&phrase, wording::scene_tail(voice)]),
-        _ => phrase,
-    };
+    let framed = phrase.contains(" of the ") || phrase.contains(',') || phrase.contains(" in the ");
+    let phrase = if !framed && voice.dice.chance(0.08) { join([&phrase, wording::scene_tail(voice)]) } else { phrase };
     let plural_mass = noun.many.ends_with('s');
     match voice.dice.below(10) {
         0..6 => phrase,

@@ -1,9 +1,10 @@
 //! What can be measured on a labelled picture: sizes, places, colours and distances of its objects.
 
-use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
-use super::colour::Tint;
+use super::colour::{Colour, Tint, Truth};
 use super::distance::DistanceMap;
 use crate::dataset::labelled::{LabelForm, LabelledObject, LabelledTile, OutlineTrust};
 
@@ -26,7 +27,7 @@ pub(super) struct Facts {
     /// Share of its pixels in the left and in the upper half of the picture.
     pub(super) left_share: f64,
     pub(super) top_share: f64,
-    tint: OnceCell<Option<Tint>>,
+    colours: OnceCell<[Truth; Colour::ALL.len()]>,
 }
 
 /// A labelled picture with its measurements, taken when first asked for.
@@ -35,7 +36,7 @@ pub(super) struct Scene<'a> {
     pub(super) tile: &'a LabelledTile,
     facts: Vec<OnceCell<Facts>>,
     groups: BTreeMap<&'a str, Vec<usize>>,
-    distances: BTreeMap<&'a str, OnceCell<DistanceMap>>,
+    distances: RefCell<HashMap<Vec<usize>, Rc<DistanceMap>>>,
 }
 
 impl<'a> Scene<'a> {
@@ -44,8 +45,12 @@ impl<'a> Scene<'a> {
         for (index, object) in tile.objects.iter().enumerate() {
             groups.entry(&object.category).or_default().push(index);
         }
-        let distances = groups.keys().map(|&name| (name, OnceCell::new())).collect();
-        Self { tile, facts: tile.objects.iter().map(|_| OnceCell::new()).collect(), groups, distances }
+        Self {
+            tile,
+            facts: tile.objects.iter().map(|_| OnceCell::new()).collect(),
+            groups,
+            distances: RefCell::default(),
+        }
     }
 
     /// The categories with at least one object, and their objects.
@@ -72,6 +77,13 @@ impl<'a> Scene<'a> {
         &self.tile.objects[index]
     }
 
+    /// True when the shape of the mask is the shape of the thing.
+    pub(super) fn shaped(&self, index: usize) -> bool {
+        let object = self.object(index);
+        let vague = matches!(object.category.as_str(), "tree" | "wind turbine" | "airplane" | "helicopter");
+        object.whole && object.trust != OutlineTrust::UprightBox && !vague
+    }
+
     pub(super) fn is_region(&self, index: usize) -> bool {
         self.object(index).form == LabelForm::Region
     }
@@ -93,17 +105,27 @@ impl<'a> Scene<'a> {
         self.facts[index].get_or_init(|| measure(self.object(index), self.height(), self.width()))
     }
 
-    /// The colour of an object; `None` where too few of its pixels can be seen.
-    pub(super) fn tint(&self, index: usize) -> Option<&Tint> {
-        self.facts(index).tint.get_or_init(|| tint(self.tile, self.object(index))).as_ref()
+    /// Whether an object has a colour; unsure where too few of its pixels can be seen.
+    pub(super) fn coloured(&self, index: usize, colour: Colour) -> Truth {
+        let measure = || {
+            let tint = tint(self.tile, self.object(index));
+            Colour::ALL.map(|colour| tint.as_ref().map_or(Truth::Unsure, |tint| tint.is(colour)))
+        };
+        self.facts(index).colours.get_or_init(measure)[colour as usize]
     }
 
-    /// How far each pixel is from the nearest object of a category that is present.
-    pub(super) fn distance_to(&self, category: &str) -> Option<&DistanceMap> {
-        let cell = self.distances.get(category)?;
-        Some(cell.get_or_init(|| {
-            DistanceMap::to(self.tile.rows, self.tile.cols, self.of(category).iter().map(|&i| &self.object(i).mask))
-        }))
+    /// How far each pixel is from the nearest of some objects; `None` when there are none.
+    pub(super) fn distance_to(&self, objects: &[usize]) -> Option<Rc<DistanceMap>> {
+        if objects.is_empty() {
+            return None;
+        }
+        if let Some(known) = self.distances.borrow().get(objects) {
+            return Some(Rc::clone(known));
+        }
+        let masks = objects.iter().map(|&index| &self.object(index).mask);
+        let map = Rc::new(DistanceMap::to(self.tile.rows, self.tile.cols, masks));
+        self.distances.borrow_mut().insert(objects.to_vec(), Rc::clone(&map));
+        Some(map)
     }
 }
 
@@ -152,7 +174,7 @@ fn measure(object: &LabelledObject, height: f64, width: f64) -> Facts {
         breadth: (12.0 * (half - spread).max(1.0 / 12.0)).sqrt(),
         left_share: left / n,
         top_share: top / n,
-        tint: OnceCell::new(),
+        colours: OnceCell::new(),
     }
 }
 
@@ -160,6 +182,11 @@ fn measure(object: &LabelledObject, height: f64, width: f64) -> Facts {
 fn tint(tile: &LabelledTile, object: &LabelledObject) -> Option<Tint> {
     let mask = &object.mask;
     let boxed = object.trust == OutlineTrust::UprightBox;
+    // The middle of a box is the object itself for things that fill theirs, not for a ship that lies across it.
+    let slender = matches!(object.category.as_str(), "ship" | "bridge" | "harbor" | "wind turbine");
+    if boxed && slender {
+        return None;
+    }
     let (half_r, half_c) = (mask.rows as f64 / 2.0, mask.cols as f64 / 2.0);
     let central = |at: usize| {
         let (dr, dc) = ((at / mask.cols) as f64 + 0.5 - half_r, (at % mask.cols) as f64 + 0.5 - half_c);

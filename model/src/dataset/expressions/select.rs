@@ -9,10 +9,19 @@ use crate::dataset::labelled::OutlineTrust;
 /// Fewest pixels of an object that is told apart from its like.
 const LEAST_PX: f64 = 20.0;
 
-/// The objects that a meaning selects, or `None` where one could argue.
-pub(super) fn select(meaning: &Meaning, scene: &Scene<'_>) -> Option<Vec<usize>> {
+/// What a meaning selects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Selection {
+    /// The objects meant.
+    pub(super) chosen: Vec<usize>,
+    /// Objects about which one could argue.
+    pub(super) unsure: Vec<usize>,
+}
+
+/// The objects that a meaning selects, or `None` where an order is not clear or an object is too small to be singled out.
+pub(super) fn select(meaning: &Meaning, scene: &Scene<'_>) -> Option<Selection> {
     let all = &meaning.noun.members;
-    let mut chosen = Vec::new();
+    let (mut chosen, mut unsure) = (Vec::new(), Vec::new());
     for &index in all {
         let mut truth = Truth::Yes;
         for filter in &meaning.filters {
@@ -24,10 +33,13 @@ pub(super) fn select(meaning: &Meaning, scene: &Scene<'_>) -> Option<Vec<usize>>
         match truth {
             Truth::Yes => chosen.push(index),
             Truth::No => {}
-            Truth::Unsure => return None,
+            Truth::Unsure => unsure.push(index),
         }
     }
     if let Some(pick) = &meaning.pick {
+        if !unsure.is_empty() {
+            return None;
+        }
         chosen = picked(pick, &chosen, scene)?;
     }
     let told_apart = chosen.len() < all.len() || meaning.pick.is_some();
@@ -35,7 +47,12 @@ pub(super) fn select(meaning: &Meaning, scene: &Scene<'_>) -> Option<Vec<usize>>
         return None;
     }
     chosen.sort_unstable();
-    Some(chosen)
+    Some(Selection { chosen, unsure })
+}
+
+/// The objects that a meaning selects, or `None` where one could argue.
+pub(super) fn surely(meaning: &Meaning, scene: &Scene<'_>) -> Option<Vec<usize>> {
+    select(meaning, scene).filter(|selection| selection.unsure.is_empty()).map(|selection| selection.chosen)
 }
 
 fn picked(pick: &Pick, from: &[usize], scene: &Scene<'_>) -> Option<Vec<usize>> {
@@ -63,7 +80,7 @@ fn value(order: &Order, index: usize, scene: &Scene<'_>) -> Option<f64> {
     let object = scene.object(index);
     Some(match order {
         Order::Largest | Order::Smallest | Order::Longest if !object.whole => return None,
-        Order::Longest if object.trust == OutlineTrust::UprightBox => return None,
+        Order::Longest if !scene.shaped(index) => return None,
         Order::Largest => -facts.area,
         Order::Smallest => facts.area,
         Order::Longest => -facts.length,
@@ -72,6 +89,7 @@ fn value(order: &Order, index: usize, scene: &Scene<'_>) -> Option<f64> {
         Order::Topmost => facts.middle.0,
         Order::Bottommost => -facts.middle.0,
         Order::MostCentral => (facts.middle.0 - scene.height() / 2.0).hypot(facts.middle.1 - scene.width() / 2.0),
+        Order::ClosestTo(to) | Order::FarthestFrom(to) if to.members.contains(&index) => return None,
         Order::ClosestTo(to) => gap(index, to, scene)?.0,
         Order::FarthestFrom(to) => -gap(index, to, scene)?.0,
     })

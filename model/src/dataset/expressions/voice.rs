@@ -7,13 +7,15 @@ use crate::synthetic::Dice;
 pub(super) struct Voice<'d> {
     pub(super) dice: &'d mut Dice,
     phrasings: Phrasings,
+    /// True when things that one could argue about may be left out of the loss.
+    pub(super) leave_out: bool,
     /// True once a reserved word was used.
     pub(super) reserved: bool,
 }
 
 impl<'d> Voice<'d> {
-    pub(super) fn new(dice: &'d mut Dice, phrasings: Phrasings) -> Self {
-        Self { dice, phrasings, reserved: false }
+    pub(super) fn new(dice: &'d mut Dice, phrasings: Phrasings, leave_out: bool) -> Self {
+        Self { dice, phrasings, leave_out, reserved: false }
     }
 
     /// True when a word may be used.

@@ -1,6 +1,6 @@
 //! Tables of wordings; `~` reserves one for measuring, `{v}` is the verb, `{a}` the other thing, `{o}` an ordinal.
 
-use super::meaning::{Link, Noun, Order, Place, Size};
+use super::meaning::{Link, Noun, Order, Size};
 use super::voice::Voice;
 
 type Words = &'static [&'static str];
@@ -119,184 +119,6 @@ pub(super) fn colour_after(word: &str, noun: &Noun, single: bool, voice: &mut Vo
     // "of brownish colour", but not "of red-coloured colour".
     let word = word.strip_suffix("-coloured").unwrap_or(word);
     words.replace("{c}", word).replace("{v}", verb)
-}
-
-/// Words of place in front of the noun.
-pub(super) fn place_before(place: Place) -> Words {
-    match place {
-        Place::Left => &["left", "left-hand"],
-        Place::Right => &["right", "right-hand"],
-        Place::Top => &["upper", "top"],
-        Place::Bottom => &["lower", "bottom"],
-        Place::TopLeft => &["upper left", "top left", "top-left"],
-        Place::TopRight => &["upper right", "top right", "top-right"],
-        Place::BottomLeft => &["lower left", "bottom left", "bottom-left"],
-        Place::BottomRight => &["lower right", "bottom right", "bottom-right"],
-        Place::Middle => &["central", "middle"],
-        _ => &[],
-    }
-}
-
-/// Words of place behind the noun.
-pub(super) fn place_after(place: Place, single: bool, voice: &mut Voice<'_>) -> String {
-    let at = voice.pick(match place {
-        Place::Left => &[
-            "on the left",
-            "on the left",
-            "on the left side",
-            "at the left",
-            "to the left",
-            "on the left-hand side",
-            "in the left part",
-            "~towards the left",
-        ],
-        Place::Right => &[
-            "on the right",
-            "on the right",
-            "on the right side",
-            "at the right",
-            "to the right",
-            "on the right-hand side",
-            "in the right part",
-            "~towards the right",
-        ],
-        Place::Top => {
-            &["at the top", "at the top", "in the upper part", "in the top part", "on the top", "~towards the top"]
-        }
-        Place::Bottom => &[
-            "at the bottom",
-            "at the bottom",
-            "in the lower part",
-            "in the bottom part",
-            "on the bottom",
-            "~towards the bottom",
-        ],
-        Place::LeftHalf => {
-            &["in the left half", "on the left side", "on the left", "in the left half", "~left of the centre line"]
-        }
-        Place::RightHalf => &[
-            "in the right half",
-            "on the right side",
-            "on the right",
-            "in the right half",
-            "~right of the centre line",
-        ],
-        Place::TopHalf => &["in the upper half", "in the top half", "in the upper part", "~above the centre line"],
-        Place::BottomHalf => {
-            &["in the lower half", "in the bottom half", "in the lower part", "~below the centre line"]
-        }
-        Place::TopLeft => &[
-            "in the upper left",
-            "in the top left",
-            "in the upper left corner",
-            "in the top left corner",
-            "at the top left",
-            "in the top-left part",
-            "near the top left corner",
-            "~in the upper left quarter",
-        ],
-        Place::TopRight => &[
-            "in the upper right",
-            "in the top right",
-            "in the upper right corner",
-            "in the top right corner",
-            "at the top right",
-            "in the top-right part",
-            "near the top right corner",
-            "~in the upper right quarter",
-        ],
-        Place::BottomLeft => &[
-            "in the lower left",
-            "in the bottom left",
-            "in the lower left corner",
-            "in the bottom left corner",
-            "at the bottom left",
-            "in the bottom-left part",
-            "near the bottom left corner",
-            "~in the lower left quarter",
-        ],
-        Place::BottomRight => &[
-            "in the lower right",
-            "in the bottom right",
-            "in the lower right corner",
-            "in the bottom right corner",
-            "at the bottom right",
-            "in the bottom-right part",
-            "near the bottom right corner",
-            "~in the lower right quarter",
-        ],
-        Place::Middle => &[
-            "in the middle",
-            "in the middle",
-            "in the centre",
-            "in the center",
-            "at the centre",
-            "near the middle",
-            "around the centre",
-            "~in the heart",
-        ],
-        Place::LeftEdge => &[
-            "at the left edge",
-            "along the left edge",
-            "near the left edge",
-            "by the left border",
-            "~at the left margin",
-        ],
-        Place::RightEdge => &[
-            "at the right edge",
-            "along the right edge",
-            "near the right edge",
-            "by the right border",
-            "~at the right margin",
-        ],
-        Place::TopEdge => &[
-            "at the top edge",
-            "along the upper edge",
-            "near the top edge",
-            "by the upper border",
-            "~at the upper margin",
-        ],
-        Place::BottomEdge => &[
-            "at the bottom edge",
-            "along the lower edge",
-            "near the bottom edge",
-            "by the lower border",
-            "~at the lower margin",
-        ],
-    });
-    let verb = if single { "is" } else { "are" };
-    let start = voice.pick(&[
-        "",
-        "",
-        "",
-        "",
-        "",
-        "",
-        "located ",
-        "that {v} ",
-        "which {v} ",
-        "situated ",
-        "that {v} located ",
-        "lying ",
-        "~placed ",
-    ]);
-    let end = if place == Place::Middle || !at.ends_with("line") {
-        voice.pick(&[
-            "",
-            "",
-            "",
-            "",
-            "",
-            " of the image",
-            " of the picture",
-            " of the scene",
-            " of the photo",
-            "~ of the frame",
-        ])
-    } else {
-        ""
-    };
-    format!("{}{at}{end}", start.replace("{v}", verb))
 }
 
 /// How one thing lies to another.
@@ -445,11 +267,11 @@ pub(super) fn order_words(order: &Order, among: usize, rank: usize, take: usize)
         Order::Topmost if two => (&["upper", "top", "topmost"], &["further up", "above the other one"]),
         Order::Bottommost if two => (&["lower", "bottom", "lowest"], &["further down", "below the other one"]),
         Order::Leftmost => (
-            &["leftmost", "left-most", "furthest left"],
+            &["leftmost", "leftmost", "westernmost", "left-most", "furthest left"],
             &["furthest to the left", "farthest left", "on the far left", "first from the left", "~most to the left"],
         ),
         Order::Rightmost => (
-            &["rightmost", "right-most", "furthest right"],
+            &["rightmost", "rightmost", "easternmost", "right-most", "furthest right"],
             &[
                 "furthest to the right",
                 "farthest right",
@@ -459,11 +281,11 @@ pub(super) fn order_words(order: &Order, among: usize, rank: usize, take: usize)
             ],
         ),
         Order::Topmost => (
-            &["topmost", "uppermost", "highest"],
+            &["topmost", "topmost", "northernmost", "uppermost", "highest"],
             &["furthest to the top", "nearest to the top edge", "at the very top", "~furthest up the picture"],
         ),
         Order::Bottommost => (
-            &["bottommost", "lowest", "bottom-most"],
+            &["bottommost", "bottommost", "southernmost", "lowest", "bottom-most"],
             &[
                 "furthest to the bottom",
                 "nearest to the bottom edge",
