@@ -36,7 +36,14 @@ impl WrittenPhrase {
         let target = target?;
         let category = target.first().map_or("nothing", |&index| tile.objects[index].category.as_str()).to_owned();
         let kind = KINDS.into_iter().find(|kind| *kind == self.kind)?;
-        Some(LabelledExpression { phrase: self.phrase.clone(), kind, category, target, complete: true })
+        Some(LabelledExpression {
+            phrase: self.phrase.clone(),
+            kind,
+            category,
+            target,
+            complete: true,
+            unsure: Vec::new(),
+        })
     }
 }
 

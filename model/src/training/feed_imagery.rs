@@ -99,7 +99,9 @@ impl Imagery {
                 said.rotate_left(turn);
             } else {
                 let wanted = if purpose == Purpose::Training { shape.phrases } else { 4 * shape.phrases };
-                said = expressions(&tile, &ExpressionOptions::default(), dice, wanted);
+                let options =
+                    ExpressionOptions { leave_out: purpose == Purpose::Training, ..ExpressionOptions::default() };
+                said = expressions(&tile, &options, dice, wanted);
             }
             if purpose == Purpose::Validation {
                 said.retain(|expression| can_be_scored(&tile, expression));
@@ -199,7 +201,7 @@ fn planes(tile: &LabelledTile, remains: &[LocalMask], said: &LabelledExpression,
             let margin = margin(&tile.objects[index].mask);
             fill_box(&tile.objects[index].mask, margin, tile, side_px, &mut scored);
         }
-        for object in tile.objects.iter().filter(|object| object.category != said.category) {
+        for (_, object) in tile.objects.iter().enumerate().filter(|(index, _)| !said.target.contains(index)) {
             object.mask.mark(side_px, &mut scored);
         }
     }
@@ -213,6 +215,9 @@ fn planes(tile: &LabelledTile, remains: &[LocalMask], said: &LabelledExpression,
     };
     for remain in remains {
         hide(remain, &mut scored);
+    }
+    for &index in &said.unsure {
+        hide(&tile.objects[index].mask, &mut scored);
     }
     for &index in &said.target {
         let object = &tile.objects[index];
