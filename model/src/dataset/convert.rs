@@ -28,7 +28,7 @@ pub struct ConvertOptions {
     pub empty: EmptyMask,
     /// Leaves items out that cannot be used, instead of giving up.
     pub skip_unusable: bool,
-    /// Opens every picture, and reads every record back.
+    /// Decodes every picture instead of looking at its size only, and reads every record back.
     pub check: bool,
     /// Writes every picture as PNG into this folder, which the records are then relative to.
     pub png: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub struct Converted {
     pub skipped_empty: usize,
     /// Items left out because they cannot be used, and why.
     pub skipped: Vec<(String, String)>,
-    /// With `check`: records whose picture and mask have different sizes.
+    /// Records whose picture and mask have different sizes.
     pub size_mismatches: usize,
 }
 
@@ -60,19 +60,20 @@ struct Candidate {
 /// Items whose masks are held in memory at once.
 const CHUNK: usize = 1024;
 
-/// Writes the items of a data set as referring records; `progress` hears how many are done, and of how many.
+/// Writes the items of a data set as referring records; `progress` hears how many are done, and of how many, and may
+/// end the work.
 ///
 /// The order of the data set is kept. The file has its name only once it is complete.
 ///
 /// # Errors
 /// [`ModelError::Data`] for an item that cannot be used, unless those are left out; [`ModelError::Io`] when a file
-/// cannot be written.
-pub fn convert(
+/// cannot be written; and whatever `progress` returns.
+pub fn convert<E: From<ModelError>>(
     dataset: &Dataset,
     out: &Path,
     options: &ConvertOptions,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Converted, ModelError> {
+    progress: &mut dyn FnMut(usize, usize) -> Result<(), E>,
+) -> Result<Converted, E> {
     if let Some(folder) = &options.png {
         std::fs::create_dir_all(folder).map_err(|source| ModelError::Io {
             action: "create",
@@ -99,15 +100,15 @@ pub fn convert(
                 Err(reason) if options.skip_unusable => converted.skipped.push((item.id.clone(), reason)),
                 Err(reason) => {
                     let reason = format!("item {}: {reason} (--skip-unusable leaves such items out)", item.id);
-                    return Err(ModelError::Data { path: dataset.root.clone(), reason });
+                    return Err(ModelError::Data { path: dataset.root.clone(), reason }.into());
                 }
             }
         }
         done += items.len();
-        progress(done, dataset.items.len());
+        progress(done, dataset.items.len())?;
     }
     if converted.records == 0 {
-        return Err(ModelError::Data { path: dataset.root.clone(), reason: "left no record".to_owned() });
+        return Err(ModelError::Data { path: dataset.root.clone(), reason: "left no record".to_owned() }.into());
     }
     writer.finish()?;
     if options.check {

@@ -4,7 +4,7 @@ use super::*;
 fn converted(root: &Path, options: &ConvertOptions) -> Result<(Converted, Vec<ReferringRecord>), ModelError> {
     let out = root.join("out.jsonl");
     let dataset = Dataset::open(root, None)?;
-    let converted = convert(&dataset, &out, options, &mut |_, _| {})?;
+    let converted = convert::<ModelError>(&dataset, &out, options, &mut |_, _| Ok(()))?;
     let records = RecordReader::open(&out)?.collect::<Result<Vec<_>, _>>()?;
     Ok((converted, records))
 }
@@ -94,4 +94,24 @@ fn check_opens_every_picture() {
     std::fs::write(&path, spoiled).unwrap();
     let error = converted(folder.path(), &ConvertOptions { check: true, ..Default::default() }).unwrap_err();
     assert!(error.to_string().contains("item 31: its picture 31.tif"), "{error}");
+}
+
+#[test]
+fn whoever_hears_of_the_progress_may_end_the_work_and_no_file_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    miniature::risbench(folder.path());
+    let dataset = Dataset::open(folder.path(), None).unwrap();
+    let out = folder.path().join("out.jsonl");
+    let ended = convert(&dataset, &out, &ConvertOptions::default(), &mut |done, total| {
+        assert_eq!((done, total), (4, 4));
+        Err(ModelError::Device("stop".to_owned()))
+    });
+    assert!(matches!(ended, Err(ModelError::Device(_))));
+    assert_eq!(
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .filter(|entry| { entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("out.") })
+            .count(),
+        0
+    );
 }

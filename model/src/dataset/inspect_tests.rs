@@ -96,3 +96,19 @@ fn progress_ends_at_the_total() {
     assert_eq!(most.into_inner(), 7);
     assert_eq!(report.max_tokens, None);
 }
+
+#[test]
+fn the_table_names_every_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    miniature::rrsisd(folder.path(), 2);
+    let table = report(folder.path(), true).table();
+    for line in [
+        "val: the mask marks nothing: 3",
+        "val: the picture is missing: 6",
+        "test: picture and mask differ in size: 4 (800 x 801 px under 800 x 800 px)",
+        "test: the phrase has more than 20 tokens: 5",
+        "1 pictures are in more than one split: 00005.jpg in test is 00001.jpg in train",
+    ] {
+        assert!(table.lines().any(|found| found == line), "{line:?} is not in\n{table}");
+    }
+}

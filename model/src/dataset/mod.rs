@@ -6,6 +6,7 @@ pub mod convert;
 pub mod expressions;
 pub mod images;
 pub mod inspect;
+mod inspect_table;
 pub mod labelled;
 pub mod mask;
 pub mod mask_file;

@@ -1,5 +1,6 @@
 //! The command line: flags and what they mean, no work.
 
+mod dataset;
 mod demo;
 mod eval;
 mod preview;
@@ -37,6 +38,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Score a model on referring records.
     Eval(eval::EvalArgs),
+    /// Look at and convert data sets.
+    Dataset(dataset::DatasetArgs),
     /// Convert and inspect weights.
     Weights(weights::WeightsArgs),
     /// Draw scene, mask and uncertainty side by side.
@@ -58,6 +61,7 @@ impl Cli {
             Command::Synth(args) => args.run(verbosity),
             Command::Train(args) => args.run(verbosity),
             Command::Eval(args) => args.run(verbosity),
+            Command::Dataset(args) => args.run(verbosity),
             Command::Weights(args) => args.run(),
             Command::Preview(args) => args.run(),
             Command::Demo(args) => args.run(verbosity),

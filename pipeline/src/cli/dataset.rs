@@ -1,0 +1,136 @@
+//! Flags of `geophrase dataset`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use model::dataset::{ConvertOptions, EmptyMask};
+
+use crate::commands::dataset::convert::{ConvertRequest, convert};
+use crate::commands::dataset::inspect::{InspectRequest, inspect};
+use crate::error::PipelineError;
+use crate::logging::Verbosity;
+use crate::run::signals;
+
+/// Look at and convert data sets.
+#[derive(Debug, Args)]
+pub(crate) struct DatasetArgs {
+    #[command(subcommand)]
+    command: DatasetCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DatasetCommand {
+    /// Say what is in a data set, and what is wrong with it.
+    Inspect(InspectArgs),
+    /// Write a data set as referring records; pictures stay where they are.
+    Convert(ConvertArgs),
+}
+
+/// A data set on disk.
+#[derive(Debug, Args)]
+struct SourceArgs {
+    /// The folder as it comes out of the archive: RefSegRS, RRSIS-D, RISBench, or one with records.jsonl.
+    root: PathBuf,
+    /// How it lies on disk: refsegrs, rrsisd, risbench or records [default: told by its files].
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only this split; may be given several times.
+    #[arg(long = "split", value_name = "NAME")]
+    splits: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct InspectArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Where the numbers go, with the ids behind each; - prints them instead of the table.
+    #[arg(long, value_name = "FILE.json")]
+    json: Option<PathBuf>,
+    /// Replace the JSON file if it exists.
+    #[arg(long)]
+    overwrite: bool,
+    /// Do not decode the pictures, so that the same picture under two names is not found; much faster.
+    #[arg(long)]
+    no_pixels: bool,
+    /// A tokenizer.json, or a model folder with one, to count tokens with [default: the shipped model's].
+    #[arg(long, value_name = "PATH")]
+    tokenizer: Option<PathBuf>,
+    /// Tokens that a model reads of a phrase.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    max_tokens: usize,
+}
+
+#[derive(Debug, Args)]
+struct ConvertArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Where the records go.
+    #[arg(long, value_name = "FILE.jsonl")]
+    out: PathBuf,
+    /// What becomes of a mask that marks nothing.
+    #[arg(long, value_enum, default_value = "keep")]
+    empty: EmptyArg,
+    /// Leave out items that cannot be used, instead of giving up.
+    #[arg(long)]
+    skip_unusable: bool,
+    /// Decode every picture and read every record back.
+    #[arg(long)]
+    check: bool,
+    /// Write the pictures as PNG into this folder, for programs that read no TIFF.
+    #[arg(long, value_name = "DIR")]
+    png: Option<PathBuf>,
+    /// Replace the file of records if it exists.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EmptyArg {
+    /// It stays a mask, which the published protocol scores as 0.
+    Keep,
+    /// The phrase has no target.
+    Null,
+    /// The item is left out.
+    Skip,
+}
+
+impl DatasetArgs {
+    pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
+        let watched = verbosity.watched();
+        match self.command {
+            DatasetCommand::Inspect(args) => inspect(&InspectRequest {
+                root: args.source.root,
+                kind: args.source.kind,
+                splits: args.source.splits,
+                json: args.json,
+                overwrite: args.overwrite,
+                pixels: !args.no_pixels,
+                tokenizer: args.tokenizer,
+                max_tokens: args.max_tokens,
+                watched,
+            }),
+            DatasetCommand::Convert(args) => {
+                let empty = match args.empty {
+                    EmptyArg::Keep => EmptyMask::Keep,
+                    EmptyArg::Null => EmptyMask::Null,
+                    EmptyArg::Skip => EmptyMask::Skip,
+                };
+                let request = ConvertRequest {
+                    root: args.source.root,
+                    kind: args.source.kind,
+                    splits: args.source.splits,
+                    out: args.out,
+                    options: ConvertOptions {
+                        empty,
+                        skip_unusable: args.skip_unusable,
+                        check: args.check,
+                        png: args.png,
+                    },
+                    overwrite: args.overwrite,
+                    watched,
+                };
+                convert(request, signals())
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! `geophrase dataset`: data sets of others, looked at and converted.
+
+pub mod convert;
+pub mod inspect;
+
+use std::path::Path;
+
+use model::dataset::{Dataset, DatasetKind};
+
+use crate::error::PipelineError;
+
+/// The data set in a folder, of a kind by name or told by its files, with some of its splits only.
+fn open(root: &Path, kind: Option<&str>, splits: &[String]) -> Result<Dataset, PipelineError> {
+    let kind = kind.map(str::parse::<DatasetKind>).transpose();
+    let kind = kind.map_err(|error| PipelineError::Usage(error.to_string()))?;
+    let mut dataset = Dataset::open(root, kind)?;
+    dataset.keep_splits(splits)?;
+    Ok(dataset)
+}
