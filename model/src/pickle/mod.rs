@@ -47,6 +47,16 @@ impl Value {
         entry.map(|(_, value)| value)
     }
 
+    /// The values directly inside this one.
+    pub(crate) fn children(&self) -> Vec<&Self> {
+        match self {
+            Self::Sequence(items) | Self::Call(_, items) => items.iter().collect(),
+            Self::Dict(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
+            Self::Persistent(id) => vec![id],
+            _ => Vec::new(),
+        }
+    }
+
     /// A whole number.
     pub(crate) fn as_int(&self) -> Option<i64> {
         match self {

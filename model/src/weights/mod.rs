@@ -5,16 +5,25 @@
 //! hash of its tensors, so that a flipped bit is found before it becomes a strange picture.
 
 pub mod convert;
+mod dialect;
 pub mod folder;
+pub mod inspect;
+mod inspect_table;
 pub mod key_map;
 pub mod module_io;
+mod raw;
 pub mod report;
+mod suggest;
 pub mod tensor_file;
 mod torch_file;
+mod towers;
 
 pub use convert::{PretrainedSources, convert_pretrained, convert_text, convert_vision};
 pub use folder::{ModelFolder, ModelParts};
+pub use inspect::{FitReport, FitTarget, TensorFacts, WeightsReport, inspect};
 pub(crate) use module_io::NameStack;
-pub use module_io::{load_into, tensors_of};
+pub use module_io::{load_into, shapes_of, tensors_of};
+pub use raw::Checksum;
 pub use report::{LoadReport, Misshapen};
+pub use suggest::Suggestion;
 pub use tensor_file::{Precision, StoredTensor, TensorFile};

@@ -59,6 +59,33 @@ pub fn tensors_of<B: Backend, M: Module<B>>(module: &M) -> Result<BTreeMap<Strin
     }
 }
 
+/// Names and shapes of the float parameters of a module, without making the parameters.
+pub fn shapes_of<B: Backend, M: Module<B>>(module: &M) -> BTreeMap<String, Vec<usize>> {
+    let mut surveyor = Surveyor::default();
+    module.visit(&mut surveyor);
+    surveyor.shapes
+}
+
+#[derive(Default)]
+struct Surveyor {
+    names: NameStack,
+    shapes: BTreeMap<String, Vec<usize>>,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Surveyor {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.names.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.names.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        self.shapes.insert(self.names.name(), param.lazy_shape().to_vec());
+    }
+}
+
 struct Loader<'a> {
     tensors: &'a BTreeMap<String, StoredTensor>,
     names: NameStack,
@@ -139,6 +166,8 @@ mod tests {
         let tensors = tensors_of(&tower()).unwrap();
         assert_eq!(tensors["stem.weight"].shape, [32, 3, 3, 3]);
         assert_eq!(tensors["blocks.15.project.bias"].shape, [320]);
+        let shapes = shapes_of(&tower());
+        assert!(shapes.len() == tensors.len() && shapes.iter().all(|(name, shape)| tensors[name].shape == *shape));
         let (other, report) = load_into(tower(), &tensors);
         assert!(report.is_complete(), "{report}");
         assert_eq!(tensors_of(&other).unwrap(), tensors);

@@ -6,7 +6,7 @@ use std::fmt;
 const LISTED: usize = 5;
 
 /// A tensor whose shape in the file is not the module's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Misshapen {
     /// Name of the tensor.
     pub name: String,

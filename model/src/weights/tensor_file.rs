@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::Path;
 
-use half::{bf16, f16};
+use half::f16;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 
+use super::raw::{Checksum, RawFile, RawTensor, chunks, floats};
 use crate::error::ModelError;
 
 /// Metadata key of the hash over all tensors.
@@ -14,6 +15,8 @@ const HASH_KEY: &str = "blake3";
 /// The one key that our metadata lie under, as JSON: the format keeps its keys in no order, and equal weights shall
 /// give equal files.
 const OWN_KEY: &str = "geophrase";
+/// What is said of a file whose tensors are not those that its hash is of.
+pub(super) const WRONG_HASH: &str = "its tensors are not those that were written: fetch it again";
 /// Suffix of the tensor that holds one scale per row of an int8 tensor.
 const SCALE_SUFFIX: &str = ".scale";
 /// Largest magnitude of a stored int8.
@@ -85,41 +88,9 @@ impl TensorFile {
     /// # Errors
     /// What is wrong with the content, and what to do.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|cause| damage(&cause))?;
-        let file = SafeTensors::deserialize(bytes).map_err(|cause| damage(&cause))?;
-        let mut metadata: BTreeMap<String, String> =
-            header.metadata().clone().unwrap_or_default().into_iter().collect();
-        if let Some(own) = metadata.remove(OWN_KEY) {
-            let own: BTreeMap<String, String> =
-                serde_json::from_str(&own).map_err(|cause| format!("has damaged metadata: {cause}"))?;
-            metadata.extend(own);
-        }
-        let views: BTreeMap<String, TensorView<'_>> = file.tensors().into_iter().collect();
-        if let Some(expected) = metadata.remove(HASH_KEY) {
-            let parts = views.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data()));
-            if hash(parts) != expected {
-                return Err("its tensors are not those that were written: fetch it again".to_owned());
-            }
-        }
-        let mut tensors = BTreeMap::new();
-        for (name, view) in &views {
-            let is_scale = name
-                .strip_suffix(SCALE_SUFFIX)
-                .and_then(|owner| views.get(owner))
-                .is_some_and(|owner| owner.dtype() == Dtype::I8);
-            if is_scale {
-                continue;
-            }
-            // Buffers such as counters and position numbers carry no weights.
-            let Some(values) = decode(name, view, &views)? else {
-                continue;
-            };
-            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-                return Err(format!("tensor {name} has the value {} at {at}", values[at]));
-            }
-            tensors.insert(name.clone(), StoredTensor::new(view.shape().to_vec(), values));
-        }
-        Ok(Self { tensors, metadata })
+        let mut file = read_raw(bytes)?;
+        let metadata = std::mem::take(&mut file.metadata);
+        Ok(Self { tensors: file.into_finite("")?, metadata })
     }
 
     /// Writes the file under a temporary name and renames it, so that it is complete or absent.
@@ -205,42 +176,83 @@ fn damage(cause: &SafeTensorError) -> String {
     }
 }
 
-/// Values of a float or int8 tensor; none for other integers.
-fn decode(
+/// All tensors of a safetensors file as they lie there; the hash is checked and taken out of the metadata.
+pub(super) fn read_raw(bytes: &[u8]) -> Result<RawFile, String> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|cause| damage(&cause))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|cause| damage(&cause))?;
+    let mut metadata: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    if let Some(own) = metadata.remove(OWN_KEY) {
+        let own: BTreeMap<String, String> =
+            serde_json::from_str(&own).map_err(|cause| format!("has damaged metadata: {cause}"))?;
+        metadata.extend(own);
+    }
+    let views: BTreeMap<String, TensorView<'_>> = file.tensors().into_iter().collect();
+    let checksum = match metadata.remove(HASH_KEY) {
+        None => Checksum::Absent,
+        Some(expected) => {
+            let parts = views.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data()));
+            if hash(parts) == expected { Checksum::Right } else { Checksum::Wrong }
+        }
+    };
+    let mut tensors = BTreeMap::new();
+    for (name, view) in &views {
+        let is_scale = name
+            .strip_suffix(SCALE_SUFFIX)
+            .and_then(|owner| views.get(owner))
+            .is_some_and(|owner| owner.dtype() == Dtype::I8);
+        if is_scale {
+            continue;
+        }
+        let dtype = dtype_name(view.dtype());
+        // Buffers such as counters and position numbers carry no weights.
+        let values = if view.dtype() == Dtype::I8 { scaled(name, view, &views)? } else { floats(dtype, view.data()) };
+        let tensor = RawTensor { dtype, shape: view.shape().to_vec(), bytes: view.data().to_vec(), values };
+        tensors.insert(name.clone(), tensor);
+    }
+    Ok(RawFile { format: "safetensors", tensors, metadata, checksum })
+}
+
+fn dtype_name(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::F64 => "f64",
+        Dtype::F32 => "f32",
+        Dtype::F16 => "f16",
+        Dtype::BF16 => "bf16",
+        Dtype::I64 => "i64",
+        Dtype::I32 => "i32",
+        Dtype::I16 => "i16",
+        Dtype::I8 => "i8",
+        Dtype::U64 => "u64",
+        Dtype::U32 => "u32",
+        Dtype::U16 => "u16",
+        Dtype::U8 => "u8",
+        Dtype::BOOL => "bool",
+        _ => "other",
+    }
+}
+
+/// Values of an int8 tensor with one scale per row.
+fn scaled(
     name: &str,
     view: &TensorView<'_>,
     views: &BTreeMap<String, TensorView<'_>>,
 ) -> Result<Option<Vec<f32>>, String> {
     let bytes = view.data();
-    let values = match view.dtype() {
-        Dtype::F32 => chunks(bytes).map(f32::from_le_bytes).collect(),
-        Dtype::F16 => chunks(bytes).map(|raw| f16::from_le_bytes(raw).to_f32()).collect(),
-        Dtype::BF16 => chunks(bytes).map(|raw| bf16::from_le_bytes(raw).to_f32()).collect(),
-        Dtype::F64 => chunks(bytes).map(|raw| f64::from_le_bytes(raw) as f32).collect(),
-        Dtype::I8 => {
-            let scale_name = format!("{name}{SCALE_SUFFIX}");
-            let scales = views
-                .get(&scale_name)
-                .filter(|scale| scale.dtype() == Dtype::F32)
-                .ok_or_else(|| format!("tensor {name} is int8 and {scale_name} is missing"))?;
-            let rows = view.shape().first().copied().unwrap_or_default();
-            if scales.shape() != [rows] || rows == 0 {
-                return Err(format!("tensor {scale_name} does not have one value per row of {name}"));
-            }
-            chunks(scales.data())
-                .map(f32::from_le_bytes)
-                .zip(bytes.chunks_exact((bytes.len() / rows).max(1)))
-                .flat_map(|(scale, row)| row.iter().map(move |raw| f32::from(raw.cast_signed()) * scale))
-                .collect()
-        }
-        _ => return Ok(None),
-    };
+    let scale_name = format!("{name}{SCALE_SUFFIX}");
+    let scales = views
+        .get(&scale_name)
+        .filter(|scale| scale.dtype() == Dtype::F32)
+        .ok_or_else(|| format!("tensor {name} is int8 and {scale_name} is missing"))?;
+    let rows = view.shape().first().copied().unwrap_or_default();
+    if scales.shape() != [rows] || rows == 0 {
+        return Err(format!("tensor {scale_name} does not have one value per row of {name}"));
+    }
+    let values = chunks(scales.data())
+        .map(f32::from_le_bytes)
+        .zip(bytes.chunks_exact((bytes.len() / rows).max(1)))
+        .flat_map(|(scale, row)| row.iter().map(move |raw| f32::from(raw.cast_signed()) * scale))
+        .collect();
     Ok(Some(values))
-}
-
-/// Little-endian scalars of `N` bytes.
-fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
-    bytes.as_chunks::<N>().0.iter().copied()
 }
 
 fn encode(
