@@ -25,7 +25,7 @@ const MAX_WRAPPERS: usize = 4;
 
 /// Whose names the tensors of a file have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub(super) enum Dialect {
     /// A ConvNeXt as its authors write it; SMLFR's files, too.
     ConvnextFacebook,
     /// A ConvNeXt as timm writes it.
