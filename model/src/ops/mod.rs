@@ -21,6 +21,7 @@ pub mod layer_norm;
 #[cfg(feature = "cpu")]
 mod layer_norm_cpu;
 pub mod linear;
+pub(crate) mod noise;
 pub mod resize;
 pub mod transpose;
 #[cfg(feature = "cpu")]

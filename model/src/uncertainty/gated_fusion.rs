@@ -2,7 +2,7 @@
 
 use burn::config::Config;
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Tensor};
@@ -11,6 +11,7 @@ use crate::decoder::{CrossAttention, CrossAttentionConfig};
 use crate::ops::ModelBackend;
 use crate::ops::layer_norm::layer_norm;
 use crate::ops::linear::linear_tokens;
+use crate::ops::noise::dropout;
 
 /// Sizes of a [`GatedFusion`].
 #[derive(Config, Debug)]
@@ -32,7 +33,8 @@ pub struct GatedFusionConfig {
 pub struct GatedFusion<B: Backend> {
     attention: CrossAttention<B>,
     projection: Linear<B>,
-    dropout: Dropout,
+    #[module(skip)]
+    dropout: f64,
     alpha: Param<Tensor<B, 1>>,
     beta: Param<Tensor<B, 1>>,
     norm: LayerNorm<B>,
@@ -44,7 +46,7 @@ impl GatedFusionConfig {
         GatedFusion {
             attention: CrossAttentionConfig::new(self.width, self.heads).init(device),
             projection: LinearConfig::new(self.width, self.width).init(device),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: self.dropout,
             alpha: Param::from_tensor(Tensor::ones([1], device)),
             beta: Param::from_tensor(Tensor::zeros([1], device)),
             norm: LayerNormConfig::new(self.width).init(device),
@@ -68,7 +70,7 @@ impl<B: ModelBackend> GatedFusion<B> {
         uncertainty: Tensor<B, 3>,
     ) -> Tensor<B, 3> {
         let attended = self.attention.forward(visual.clone(), text.clone(), text, Some(ignored));
-        let update = self.dropout.forward(linear_tokens(&self.projection, attended));
+        let update = dropout(linear_tokens(&self.projection, attended), self.dropout);
         let gate = sigmoid(uncertainty * self.alpha.val().reshape([1, 1, 1]) + self.beta.val().reshape([1, 1, 1]));
         layer_norm(&self.norm, visual + gate * update)
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ops::ModelBackend;
 use crate::ops::convolution::{Activation, depthwise};
+use crate::ops::noise::drop_path;
 
 /// Layer norm epsilon of ConvNeXt.
 const NORM_EPSILON: f64 = 1e-6;
@@ -59,6 +60,9 @@ pub struct ConvNextBlock<B: Backend> {
     widen: Linear<B>,
     narrow: Linear<B>,
     scale: Param<Tensor<B, 1>>,
+    /// Share of the samples that skip this block in training.
+    #[module(skip)]
+    drop_path: f64,
 }
 
 impl ConvNextConfig {
@@ -132,6 +136,19 @@ impl<B: ModelBackend> ConvNext<B> {
     }
 }
 
+impl<B: Backend> ConvNext<B> {
+    /// The tower with stochastic depth: training leaves out the last block for this share of the samples, earlier
+    /// blocks for a share that grows evenly from 0 at the first.
+    #[must_use]
+    pub fn with_drop_path(mut self, share: f64) -> Self {
+        let blocks = self.stages.iter().map(Vec::len).sum::<usize>();
+        for (index, block) in self.stages.iter_mut().flatten().enumerate() {
+            block.drop_path = share * index as f64 / blocks.saturating_sub(1).max(1) as f64;
+        }
+        self
+    }
+}
+
 impl<B: Backend> Downsample<B> {
     fn init(channels: [usize; 2], stride: usize, norm_first: bool, device: &B::Device) -> Self {
         Self {
@@ -161,6 +178,7 @@ impl<B: Backend> ConvNextBlock<B> {
             widen: LinearConfig::new(channels, 4 * channels).init(device),
             narrow: LinearConfig::new(4 * channels, channels).init(device),
             scale: Initializer::Constant { value: INITIAL_SCALE }.init([channels], device),
+            drop_path: 0.0,
         }
     }
 }
@@ -170,7 +188,7 @@ impl<B: ModelBackend> ConvNextBlock<B> {
         let (tokens, grid) = to_tokens(depthwise(&self.depthwise, features.clone(), Activation::None));
         let wide = gelu(self.widen.forward(self.norm.forward(tokens)));
         let narrow = self.narrow.forward(wide) * self.scale.val().unsqueeze();
-        features + to_grid(narrow, grid)
+        features + drop_path(to_grid(narrow, grid), self.drop_path)
     }
 }
 

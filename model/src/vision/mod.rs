@@ -76,6 +76,17 @@ impl VisionConfig {
     }
 }
 
+impl<B: Backend> VisionTower<B> {
+    /// The tower with stochastic depth in training, see [`ConvNext::with_drop_path`]; an EfficientNet-Lite has none.
+    #[must_use]
+    pub fn with_drop_path(self, share: f64) -> Self {
+        match self {
+            Self::Convnext(tower) => Self::Convnext(tower.with_drop_path(share)),
+            Self::EfficientnetLite(tower) => Self::EfficientnetLite(tower),
+        }
+    }
+}
+
 impl<B: ModelBackend> VisionTower<B> {
     /// Image features at strides 4, 8, 16 and 32.
     ///
