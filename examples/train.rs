@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use model::training::{TrainRequest, train};
+use model::training::{Talk, TrainRequest, train};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -12,9 +12,11 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let device = arguments.next().map_or_else(|| "auto".into(), |name| name.to_string_lossy().into_owned());
-    let outcome = device.parse().and_then(|device| train(&TrainRequest { device, ..TrainRequest::new(recipe) }));
+    let outcome = device
+        .parse()
+        .and_then(|device| train(&TrainRequest { device, talk: Talk::Lines, ..TrainRequest::new(recipe) }));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("train: {error}");
             ExitCode::FAILURE

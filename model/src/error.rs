@@ -77,6 +77,20 @@ pub enum ModelError {
         /// What does not fit.
         reason: String,
     },
+    /// Training whose loss or gradient ceased to be a number.
+    #[error(
+        "{what} at step {step}: the batch lies in {folder}, the state before the last checkpoint is kept; a lower \
+         learning rate or a smaller clip may help",
+        folder = folder.display()
+    )]
+    Diverged {
+        /// The step, counted from 0.
+        step: usize,
+        /// What became what.
+        what: String,
+        /// Where the batch was saved.
+        folder: PathBuf,
+    },
     /// A computation that failed on the device.
     #[error("the device failed: {0}")]
     Device(String),
@@ -108,7 +122,7 @@ impl ModelError {
             Self::ModelFolder { .. } | Self::Config { .. } => ModelErrorKind::Config,
             Self::DeviceAbsent { .. } => ModelErrorKind::DeviceAbsent,
             Self::Io { .. } => ModelErrorKind::Io,
-            Self::Data { .. } => ModelErrorKind::Data,
+            Self::Data { .. } | Self::Diverged { .. } => ModelErrorKind::Data,
             Self::TileSide { .. } | Self::Prediction { .. } | Self::Device(_) => ModelErrorKind::Bug,
         }
     }

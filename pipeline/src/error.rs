@@ -84,6 +84,19 @@ pub enum PipelineError {
     /// The runtime that supervises the stages could not be started.
     #[error("cannot start the stages")]
     Runtime(#[source] std::io::Error),
+    /// The user or the system asked a training run to end.
+    #[error(
+        "{} after step {step} of {steps}: the same command goes on from there",
+        match .signal { Signal::Interrupt => "interrupted", Signal::Terminate => "terminated" }
+    )]
+    TrainingInterrupted {
+        /// What asked.
+        signal: Signal,
+        /// Steps done.
+        step: usize,
+        /// Steps of the recipe.
+        steps: usize,
+    },
     /// The user or the system asked to end.
     #[error("{}: nothing was written", match .0 { Signal::Interrupt => "interrupted", Signal::Terminate => "terminated" })]
     Interrupted(Signal),
@@ -109,8 +122,10 @@ impl PipelineError {
             Self::Create { .. } => Exit::CannotCreate,
             Self::Write { .. } => Exit::WriteFailed,
             Self::BadPrediction { .. } | Self::StagePanic { .. } | Self::Stopped(_) | Self::Runtime(_) => Exit::Bug,
-            Self::Interrupted(Signal::Interrupt) => Exit::Interrupted,
-            Self::Interrupted(Signal::Terminate) => Exit::Terminated,
+            Self::Interrupted(signal) | Self::TrainingInterrupted { signal, .. } => match signal {
+                Signal::Interrupt => Exit::Interrupted,
+                Signal::Terminate => Exit::Terminated,
+            },
         }
     }
 }

@@ -18,7 +18,26 @@ pub(crate) struct Progress {
     pub(crate) best: f64,
     /// Seconds spent, over all sittings.
     pub(crate) seconds: f64,
+    /// The step of the last validation.
+    #[serde(default)]
+    pub(crate) validated: usize,
+    /// The smoothed loss, so that the log of a resumed run goes on smoothly.
+    #[serde(default)]
+    pub(crate) loss: Option<f64>,
+    /// What the towers were when the run began; a frozen tower must still be that.
+    #[serde(default)]
+    pub(crate) towers: Option<TowerHashes>,
 }
+
+/// Hashes of the towers that a run began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TowerHashes {
+    pub(crate) vision: TowerHash,
+    pub(crate) text: TowerHash,
+}
+
+/// The first bytes of a BLAKE3 hash.
+pub(crate) type TowerHash = u64;
 
 /// `state/` of a run.
 pub(crate) struct CheckpointFolder {
@@ -52,10 +71,20 @@ impl CheckpointFolder {
         let file = fresh.join("progress.json");
         let text = serde_json::to_string(progress).expect("numbers are always JSON");
         std::fs::write(&file, text).map_err(io("write", &file))?;
+        // A power cut must not leave a folder with its final name and files without their content.
+        for entry in std::fs::read_dir(&fresh).map_err(io("read", &fresh))? {
+            let path = entry.map_err(io("read", &fresh))?.path();
+            sync(&path)?;
+        }
+        sync(&fresh)?;
         if self.folder.is_dir() {
             std::fs::rename(&self.folder, &old).map_err(io("rename", &self.folder))?;
         }
         std::fs::rename(&fresh, &self.folder).map_err(io("rename", &fresh))?;
+        // Without a parent the folder lies in the working folder.
+        if let Some(run) = self.folder.parent().filter(|run| !run.as_os_str().is_empty()) {
+            sync(run)?;
+        }
         if old.is_dir() {
             std::fs::remove_dir_all(&old).map_err(io("remove", &old))?;
         }
@@ -83,6 +112,15 @@ impl CheckpointFolder {
         }
         Ok(None)
     }
+}
+
+/// Waits until a file, or the names in a folder, are on the disk.
+fn sync(path: &Path) -> Result<(), ModelError> {
+    std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(|source| ModelError::Io {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Writes one record as `name.bin`.

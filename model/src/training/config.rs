@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{LossConfig, RecordsConfig, ScheduleConfig, TowersConfig};
+use super::{ClipOver, LossConfig, RecordsConfig, ScheduleConfig, Span, TowersConfig};
 use crate::config::ModelConfig;
 use crate::error::ModelError;
 use crate::synthetic::Meaning;
@@ -29,15 +29,23 @@ pub struct TrainingConfig {
     pub towers: TowersConfig,
     /// What the samples are.
     pub data: DataConfig,
-    /// Optimizer steps.
-    pub steps: usize,
+    /// Optimizer steps; either this or `epochs`.
+    #[serde(default)]
+    pub steps: Option<Span>,
+    /// Passes over the training records.
+    #[serde(default)]
+    pub epochs: Option<usize>,
     /// Images of one step.
     pub batch: usize,
     /// Phrases asked of each image; the image is encoded once for all of them.
     pub phrases: usize,
-    /// Parts of a batch that are worked on side by side; must divide `batch`.
-    #[serde(default = "default_workers")]
+    /// Parts of a batch that are worked on side by side.
+    #[serde(default = "one")]
     pub workers: usize,
+    /// Rounds that the workers take for a batch, for a memory that does not hold it at once; `workers * accumulate`
+    /// must divide `batch`.
+    #[serde(default = "one")]
+    pub accumulate: usize,
     /// Side of the training tiles; the model's own when absent.
     #[serde(default)]
     pub tile_px: Option<usize>,
@@ -49,9 +57,12 @@ pub struct TrainingConfig {
     /// AdamW's decoupled weight decay.
     #[serde(default = "default_weight_decay")]
     pub weight_decay: f32,
-    /// Upper bound of each parameter's gradient norm.
+    /// Upper bound of the gradient's norm; 0 for none.
     #[serde(default = "default_clip")]
     pub clip: f32,
+    /// What that norm is taken over.
+    #[serde(default)]
+    pub clip_over: ClipOver,
     /// Decay of the running average of the weights, which is what is validated and kept.
     #[serde(default = "default_average")]
     pub average: f64,
@@ -59,13 +70,22 @@ pub struct TrainingConfig {
     #[serde(default)]
     pub loss: LossConfig,
     /// Steps before the uncertainty loss sets in (the paper's "short warm-up").
-    pub uncertainty_warm_up: usize,
+    pub uncertainty_warm_up: Span,
     /// Steps between checkpoints.
-    pub checkpoint_every: usize,
+    pub checkpoint_every: Span,
     /// Steps between validations.
-    pub validate_every: usize,
+    pub validate_every: Span,
     /// Tiles of a validation, one phrase each.
     pub validation_tiles: usize,
+}
+
+/// The stretches of a recipe in steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Horizon {
+    pub(crate) steps: usize,
+    pub(crate) uncertainty_warm_up: usize,
+    pub(crate) checkpoint_every: usize,
+    pub(crate) validate_every: usize,
 }
 
 /// Converted weights of the two towers.
@@ -181,7 +201,7 @@ fn default_weight_decay() -> f32 {
     0.01
 }
 
-fn default_workers() -> usize {
+fn one() -> usize {
     1
 }
 
@@ -209,23 +229,44 @@ impl TrainingConfig {
         if let Some(reason) = config.data.problem() {
             return Err(refuse(reason));
         }
-        let counts = [config.steps, config.batch, config.phrases, config.checkpoint_every, config.validate_every];
-        if counts.contains(&0) {
-            return Err(refuse("steps, batch, phrases and intervals must be at least 1".into()));
+        let intervals = [config.checkpoint_every, config.validate_every];
+        if config.batch == 0 || config.phrases == 0 || intervals.iter().any(|interval| interval.is_zero()) {
+            return Err(refuse("batch, phrases and intervals must be at least 1".into()));
         }
         if config.validation_tiles == 0 {
             return Err(refuse("validation_tiles must be at least 1: without a validation no weights are kept".into()));
         }
-        if config.towers.vision_rate < 0.0 || config.towers.text_rate < 0.0 {
-            return Err(refuse("a factor on the learning rate cannot be negative".into()));
-        }
         if config.tile_px.is_some_and(|side| side == 0 || !side.is_multiple_of(32)) {
             return Err(refuse("tile_px must be a multiple of 32".into()));
         }
-        if config.workers == 0 || !config.batch.is_multiple_of(config.workers) {
-            return Err(refuse(format!("{} workers cannot share a batch of {}", config.workers, config.batch)));
+        let parts = config.workers * config.accumulate;
+        if parts == 0 || !config.batch.is_multiple_of(parts) {
+            let (workers, rounds) = (config.workers, config.accumulate);
+            return Err(refuse(format!(
+                "a batch of {} cannot be shared by {workers} workers in {rounds} rounds",
+                config.batch
+            )));
         }
         Ok(config)
+    }
+
+    /// The recipe's stretches in steps; `per_epoch` is `None` where the data never end.
+    pub(crate) fn horizon(&self, per_epoch: Option<usize>) -> Result<Horizon, String> {
+        let length = match (self.steps, self.epochs) {
+            (Some(steps), None) => steps,
+            (None, Some(epochs)) => Span::Epochs(epochs),
+            _ => return Err("give either steps or epochs".into()),
+        };
+        let horizon = Horizon {
+            steps: length.steps(per_epoch)?,
+            uncertainty_warm_up: self.uncertainty_warm_up.steps(per_epoch)?,
+            checkpoint_every: self.checkpoint_every.steps(per_epoch)?,
+            validate_every: self.validate_every.steps(per_epoch)?,
+        };
+        if [horizon.steps, horizon.checkpoint_every, horizon.validate_every].contains(&0) {
+            return Err("the training has no steps: too few records for one batch, or a length of 0".into());
+        }
+        Ok(horizon)
     }
 
     /// The model that the recipe trains.

@@ -148,6 +148,14 @@ impl Feed {
         Ok(Self { source, shape })
     }
 
+    /// Steps in which each training record is asked about once; `None` where the data never end.
+    pub(crate) fn steps_per_epoch(&self) -> Option<usize> {
+        match &self.source {
+            Source::Synthetic { .. } | Source::Mixed(_) => None,
+            Source::Records(records) => Some(records.steps_per_epoch(self.shape)),
+        }
+    }
+
     /// Number of validation tiles when `wanted` are asked for.
     pub(crate) fn validation_tiles(&self, wanted: usize) -> usize {
         match &self.source {

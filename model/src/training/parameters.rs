@@ -21,6 +21,25 @@ pub struct TowersConfig {
     pub vision_from_block: usize,
     /// Trains only this many of the text tower's layers, from the words up, and no embeddings; 0 trains all there is.
     pub text_layers: usize,
+    /// Share of the samples that skip the last block of a trained ConvNeXt, less for earlier blocks.
+    pub drop_path: f64,
+}
+
+impl TowersConfig {
+    /// What makes the training of these towers impossible, if anything does.
+    pub(crate) fn check(&self, vision: &VisionConfig) -> Result<(), String> {
+        let rates = [self.vision_rate, self.text_rate];
+        if rates.iter().any(|rate| !rate.is_finite() || *rate < 0.0) {
+            return Err("a factor on the learning rate cannot be negative".into());
+        }
+        if !(0.0..1.0).contains(&self.drop_path) {
+            return Err(format!("drop_path {} is not in 0 to 1", self.drop_path));
+        }
+        if self.drop_path > 0.0 && !(self.vision_rate > 0.0 && matches!(vision, VisionConfig::Convnext(_))) {
+            return Err("drop_path is for a ConvNeXt that is trained".into());
+        }
+        Ok(())
+    }
 }
 
 /// What happens to one parameter.

@@ -13,7 +13,7 @@ use super::phrase_features::Language;
 use super::{LossConfig, Truth};
 use crate::crobim_u::{CrobimU, Decoded, ImageEncoding, ReferringDecoder};
 use crate::error::ModelError;
-use crate::ops::ModelBackend;
+use crate::ops::{ModelBackend, noise};
 use crate::vision::VisionTower;
 
 /// The differentiating side of a backend.
@@ -99,21 +99,29 @@ pub(crate) struct StepConfig<'a, B: Backend> {
     pub(crate) loss: &'a LossConfig,
     /// Whether the uncertainty loss has set in.
     pub(crate) with_uncertainty: bool,
+    /// Seed of dropout and its like, over the whole run.
+    pub(crate) seed: u64,
+    /// Number of the step.
+    pub(crate) step: usize,
+    /// Each part's share of the step.
+    pub(crate) share: f64,
 }
 
-/// The gradients of the mean loss over `parts`, one worker each.
+/// Adds the gradients of `parts` to `sum`, one worker each, and returns what each part measured.
 ///
 /// Many CPU operations are serial inside, so two workers on half a batch each are faster than one on all of it.
+/// `first` is the number of the first part within the step. Results do not depend on which worker is done first.
 pub(crate) fn gradients<B, A>(
     model: &CrobimU<A>,
     parts: &[Prepared<B>],
+    first: usize,
     config: &StepConfig<'_, B>,
-) -> Result<(GradientsParams, StepLoss), ModelError>
+    sum: &mut GradientsAccumulator<CrobimU<A>>,
+) -> Result<Vec<StepLoss>, ModelError>
 where
     B: ModelBackend,
     A: Differentiating<B>,
 {
-    let share = 1.0 / parts.len() as f64;
     let work = |part: &Prepared<B>| -> Result<(GradientsParams, StepLoss), ModelError> {
         // A fork has a graph of its own, so that workers do not wait for each other.
         let model = model.clone().fork(&part.images.device());
@@ -123,22 +131,26 @@ where
         let losses = config.loss.total(decoded, truth, config.with_uncertainty);
         let measured =
             StepLoss { total: scalar(losses.total.clone().inner())?, uncertainty: scalar(losses.uncertainty.inner())? };
-        let gradients = losses.total.mul_scalar(share).backward();
+        let gradients = losses.total.mul_scalar(config.share).backward();
         Ok((GradientsParams::from_grads(gradients, &model), measured))
     };
+    let noisy = |index: usize, part: &Prepared<B>| {
+        let stream = ((config.step as u64) << 16) + (first + index) as u64;
+        noise::seeded(config.seed, stream, || work(part))
+    };
+    let noisy = &noisy;
     let outcomes: Vec<_> = thread::scope(|scope| {
-        let workers: Vec<_> = parts.iter().map(|part| scope.spawn(|| work(part))).collect();
+        let workers: Vec<_> =
+            parts.iter().enumerate().map(|(index, part)| scope.spawn(move || noisy(index, part))).collect();
         workers.into_iter().map(thread::ScopedJoinHandle::join).collect()
     });
-    let mut sum = GradientsAccumulator::new();
-    let mut measured = StepLoss::default();
+    let mut measured = Vec::with_capacity(parts.len());
     for outcome in outcomes {
         let (gradients, part) = outcome.map_err(|_| ModelError::Device("a training worker panicked".into()))??;
         sum.accumulate(model, gradients);
-        measured.total += part.total * share;
-        measured.uncertainty += part.uncertainty * share;
+        measured.push(part);
     }
-    Ok((sum.grads(), measured))
+    Ok(measured)
 }
 
 /// Each image `times` times in a row, so that it meets each of its phrases.

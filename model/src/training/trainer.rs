@@ -1,28 +1,27 @@
 //! The training loop, resumable at any checkpoint.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::backend::Autodiff;
 use burn::module::AutodiffModule;
-use indicatif::{ProgressBar, ProgressStyle};
+use burn::optim::GradientsAccumulator;
 
-use super::average::follow;
+use super::announce::{Announcer, Talk};
 use super::checkpoint::CheckpointFolder;
-use super::config::TrainingConfig;
+use super::config::{Horizon, TrainingConfig};
 use super::feed::{Batch, Feed, FeedConfig};
 use super::phrase_features::PhraseReader;
-use super::run_log::RunLog;
+use super::run_log::{RunLog, StepRecord};
 use super::start::{RunState, tokenizer_file};
-use super::step::{Differentiating, Prepared, StepConfig, forward, gradients, values};
-use super::validation::{Scorer, ValidationScore};
+use super::step::{Differentiating, Prepared, StepConfig, StepLoss, gradients};
+use super::{bad_batch, plot};
 use crate::config::ModelConfig;
-use crate::crobim_u::CrobimU;
 use crate::device::{DeviceChoice, ResolvedDevice};
 use crate::error::ModelError;
-use crate::evaluation::calibration::{CalibrationFitter, CalibrationRecord, sigmoid};
 use crate::ops::ModelBackend;
-use crate::store;
 use crate::text::PromptTokenizer;
 use crate::vision::VisionTower;
 
@@ -37,72 +36,105 @@ pub struct TrainRequest {
     pub stop_at: Option<usize>,
     /// A model folder to start from, instead of what the recipe says; a run that has a state goes on from that.
     pub init: Option<PathBuf>,
+    /// How much is said.
+    pub talk: Talk,
+    /// Once this is true, the step in hand is finished, a checkpoint written, and the run left off.
+    pub interrupt: Arc<AtomicBool>,
 }
 
 impl TrainRequest {
     /// Trains by the recipe in `recipe` to its end, on the best device.
     #[must_use]
     pub fn new(recipe: impl Into<PathBuf>) -> Self {
-        Self { recipe: recipe.into(), device: DeviceChoice::Auto, stop_at: None, init: None }
+        Self {
+            recipe: recipe.into(),
+            device: DeviceChoice::Auto,
+            stop_at: None,
+            init: None,
+            talk: Talk::default(),
+            interrupt: Arc::default(),
+        }
     }
+}
+
+/// How far a run came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainOutcome {
+    /// Steps done, over all sittings.
+    pub step: usize,
+    /// Steps of the recipe.
+    pub steps: usize,
+    /// Whether it was left off because of [`TrainRequest::interrupt`].
+    pub interrupted: bool,
 }
 
 /// Trains by a recipe, resuming where an earlier sitting stopped.
 ///
 /// # Errors
-/// An unusable recipe, missing weights, or a disk that cannot be written.
-pub fn train(request: &TrainRequest) -> Result<(), ModelError> {
+/// An unusable recipe, missing weights, a disk that cannot be written, or a loss that ceased to be a number.
+pub fn train(request: &TrainRequest) -> Result<TrainOutcome, ModelError> {
     let mut config = TrainingConfig::read(&request.recipe)?;
     config.init = request.init.clone().or(config.init);
-    let tokenizer = tokenizer_file(&config, &request.recipe)?;
-    let stop = request.stop_at.unwrap_or(usize::MAX);
+    train_by(config, request)
+}
+
+/// As [`train`], by a recipe that has been read; the request's file is only what errors name.
+///
+/// # Errors
+/// As [`train`].
+pub(crate) fn train_by(config: TrainingConfig, request: &TrainRequest) -> Result<TrainOutcome, ModelError> {
     match request.device.resolve()? {
         #[cfg(feature = "cpu")]
-        ResolvedDevice::Cpu(device) => run::<crate::device::Cpu>(config, tokenizer, device, stop),
+        ResolvedDevice::Cpu(device) => run::<crate::device::Cpu>(config, request, device),
         #[cfg(feature = "cuda")]
-        ResolvedDevice::Cuda(device) => run::<crate::device::Cuda>(config, tokenizer, device, stop),
+        ResolvedDevice::Cuda(device) => run::<crate::device::Cuda>(config, request, device),
     }
 }
 
 fn run<B: ModelBackend>(
     config: TrainingConfig,
-    tokenizer: PathBuf,
+    request: &TrainRequest,
     device: B::Device,
-    stop: usize,
-) -> Result<(), ModelError> {
-    let (trainer, state) = Trainer::<B>::new::<Autodiff<B>>(config, tokenizer, device)?;
-    trainer.run(state, stop)
+) -> Result<TrainOutcome, ModelError> {
+    let (trainer, state) = Trainer::<B>::new::<Autodiff<B>>(config, request, device)?;
+    trainer.run(state)
 }
 
-/// Pixels of each validation tile that calibration is fitted on.
-const CALIBRATION_PIXELS: usize = 2_000;
-
-/// Model card of weights fresh from training, before anybody has described them.
-const UNREVIEWED_CARD: &str = "# Model card\n\nWritten by `geophrase train`. Describe data, recipe and limits here.\n";
-
-struct Trainer<B: ModelBackend> {
-    config: TrainingConfig,
-    model_config: ModelConfig,
-    device: B::Device,
-    side_px: usize,
-    feed: Feed,
+pub(super) struct Trainer<B: ModelBackend> {
+    pub(super) config: TrainingConfig,
+    pub(super) model_config: ModelConfig,
+    horizon: Horizon,
+    stop: usize,
+    pub(super) device: B::Device,
+    pub(super) side_px: usize,
+    pub(super) feed: Feed,
     phrases: PhraseReader<B>,
     /// The vision tower, unless it is trained.
     frozen_vision: Option<VisionTower<B>>,
-    tokenizer: PathBuf,
+    pub(super) tokenizer: PathBuf,
     checkpoints: CheckpointFolder,
-    log: RunLog,
+    pub(super) log: RunLog,
+    announcer: Announcer,
+    interrupt: Arc<AtomicBool>,
 }
 
 impl<B: ModelBackend> Trainer<B> {
     fn new<A: Differentiating<B>>(
         config: TrainingConfig,
-        tokenizer_file: PathBuf,
+        request: &TrainRequest,
         device: B::Device,
     ) -> Result<(Self, RunState<B, A>), ModelError> {
+        let refuse = |reason: String| ModelError::Config { path: request.recipe.clone(), reason };
         let model_config = config.model_config()?;
-        B::seed(&device, config.seed);
+        config.towers.check(&model_config.vision).map_err(refuse)?;
+        let side_px = config.tile_px.unwrap_or(model_config.tile_px);
+        let shape = FeedConfig { batch: config.batch, phrases: config.phrases, side_px };
+        let feed = Feed::open(&config.data, shape)?;
+        let horizon = config.horizon(feed.steps_per_epoch()).map_err(refuse)?;
+        let tokenizer_file = tokenizer_file(&config, &request.recipe)?;
         let tokenizer = PromptTokenizer::from_file(&tokenizer_file, model_config.max_tokens)?;
+
+        B::seed(&device, config.seed);
         let checkpoints = CheckpointFolder::new(&config.output);
         let state = RunState::open(&config, &model_config, &checkpoints, &device)?;
         std::fs::create_dir_all(&config.output).map_err(|source| ModelError::Io {
@@ -110,18 +142,20 @@ impl<B: ModelBackend> Trainer<B> {
             path: config.output.clone(),
             source,
         })?;
-        let side_px = config.tile_px.unwrap_or(model_config.tile_px);
-        let shape = FeedConfig { batch: config.batch, phrases: config.phrases, side_px };
         let towers = config.towers;
         let frozen_text = (towers.text_rate == 0.0).then(|| state.model.text.valid());
         let trainer = Self {
             side_px,
-            feed: Feed::open(&config.data, shape)?,
+            feed,
             phrases: PhraseReader::new(frozen_text, tokenizer, device.clone()),
             frozen_vision: (towers.vision_rate == 0.0).then(|| state.model.vision.valid()),
             tokenizer: tokenizer_file,
             checkpoints,
-            log: RunLog::open(&config.output)?,
+            log: RunLog::open(&config.output, state.progress.step)?,
+            announcer: Announcer::new(request.talk, state.progress.step, horizon.steps),
+            stop: request.stop_at.unwrap_or(usize::MAX).min(horizon.steps),
+            interrupt: request.interrupt.clone(),
+            horizon,
             model_config,
             config,
             device,
@@ -129,74 +163,106 @@ impl<B: ModelBackend> Trainer<B> {
         Ok((trainer, state))
     }
 
-    fn run<A>(mut self, mut state: RunState<B, A>, stop: usize) -> Result<(), ModelError>
-    where
-        A: Differentiating<B>,
-    {
-        let steps = self.config.steps;
-        let stop = stop.min(steps);
-        let batches = self.feed.training(state.progress.step, stop);
-        let bar = progress_bar(steps, state.progress.step);
-        let mut running = None;
-        while let Ok(batch) = batches.recv() {
-            let batch = batch?;
-            let started = Instant::now();
+    fn run<A: Differentiating<B>>(mut self, mut state: RunState<B, A>) -> Result<TrainOutcome, ModelError> {
+        let steps = self.horizon.steps;
+        let batches = self.feed.training(state.progress.step, self.stop);
+        let mut changed = false;
+        loop {
             let step = state.progress.step;
-            let rate = self.config.schedule.at(step, steps);
-            let asked = batch.phrases.len() as f64;
-            let parts = batch.split(self.config.workers);
-            let parts: Vec<_> = parts.iter().map(|part| self.prepare(part)).collect::<Result<_, _>>()?;
+            if self.is_due(step, self.horizon.validate_every) && state.progress.validated != step {
+                changed |= self.validate_and_keep(&mut state)?;
+            }
+            let interrupted = self.interrupted();
+            let ends = step >= self.stop || interrupted;
+            if changed && (ends || step.is_multiple_of(self.horizon.checkpoint_every)) {
+                state.write(&self.checkpoints)?;
+            }
+            if ends {
+                self.announcer.finish();
+                return Ok(TrainOutcome { step, steps, interrupted: interrupted && step < self.stop });
+            }
+            let Ok(batch) = batches.recv() else {
+                let reason = format!("the thread that draws batches ended at step {step} of {}", self.stop);
+                return Err(ModelError::Device(reason));
+            };
+            state = self.step(state, batch?)?;
+            changed = true;
+        }
+    }
+
+    fn is_due(&self, step: usize, every: usize) -> bool {
+        step > 0 && (step == self.horizon.steps || step.is_multiple_of(every))
+    }
+
+    pub(super) fn interrupted(&self) -> bool {
+        self.interrupt.load(Ordering::Relaxed)
+    }
+
+    /// One step of the optimizer.
+    fn step<A: Differentiating<B>>(
+        &mut self,
+        state: RunState<B, A>,
+        batch: Batch,
+    ) -> Result<RunState<B, A>, ModelError> {
+        let started = Instant::now();
+        let step = state.progress.step;
+        let asked = batch.phrases.len() as f64;
+        let workers = self.config.workers;
+        let parts = batch.split(workers * self.config.accumulate);
+        let share = 1.0 / parts.len() as f64;
+        let mut sum = GradientsAccumulator::new();
+        let mut losses: Vec<StepLoss> = Vec::with_capacity(parts.len());
+        for side_by_side in parts.chunks(workers) {
+            let prepared: Vec<_> = side_by_side.iter().map(|part| self.prepare(part)).collect::<Result<_, _>>()?;
             let step_config = StepConfig {
                 frozen_vision: self.frozen_vision.as_ref(),
                 loss: &self.config.loss,
-                with_uncertainty: step >= self.config.uncertainty_warm_up,
+                with_uncertainty: step >= self.horizon.uncertainty_warm_up,
+                seed: self.config.seed,
+                step,
+                share,
             };
-            let (gradients, losses) = gradients(&state.model, &parts, &step_config)?;
-            let loss = losses.total;
-            if !loss.is_finite() {
-                return Err(ModelError::Device(format!("the loss became {loss} at step {step}")));
-            }
-            state.model = state.optimizer.step(rate, state.model, gradients);
-            state.progress.step += 1;
-            let progress = &mut state.progress;
-            // Early averages would remember noise, so the decay grows with the number of steps.
-            let decay = self.config.average.min((1.0 + progress.step as f64) / (10.0 + progress.step as f64));
-            state.average = follow::<B, A, _>(state.average, &state.model, decay);
+            let measured = gradients(&state.model, &prepared, losses.len(), &step_config, &mut sum)?;
+            losses.extend(measured);
+        }
+        let gradients = sum.grads();
+        let norm = state.optimizer.norm(&state.model, &gradients)?;
+        let loss = losses.iter().map(|part| part.total * share).sum::<f64>();
+        if !loss.is_finite() || !norm.is_finite() {
+            return Err(self.broken(step, &parts, &losses, norm));
+        }
+        let rate = self.config.schedule.at(step, self.horizon.steps);
+        let mut state = state.advance(rate, gradients, norm, self.config.average);
 
-            let seconds = started.elapsed().as_secs_f64();
-            progress.seconds += seconds;
-            let smooth = running.map_or(loss, |before: f64| 0.98 * before + 0.02 * loss);
-            running = Some(smooth);
-            bar.set_position(progress.step as u64);
-            bar.set_message(format!("loss {smooth:.4}  {:.1} phrases/s", asked / seconds));
-            if progress.step.is_multiple_of(20) {
-                self.log.step(progress.step, smooth, losses.uncertainty, rate, seconds)?;
-            }
-            let last = progress.step == steps;
-            if last || progress.step.is_multiple_of(self.config.validate_every) {
-                let (score, fitter) = self.validate(&state.average)?;
-                self.log.validation(progress.step, &score)?;
-                bar.println(format!("step {}: {score}", progress.step));
-                // A first validation is kept even at 0, so that a run never ends without weights.
-                if score.miou > progress.best || !self.config.output.join("model").is_dir() {
-                    progress.best = score.miou;
-                    self.keep(&state.average, &fitter)?;
-                }
-            }
-            if progress.step == stop || progress.step.is_multiple_of(self.config.checkpoint_every) {
-                state.write(&self.checkpoints)?;
-            }
+        let seconds = started.elapsed().as_secs_f64();
+        let progress = &mut state.progress;
+        progress.seconds += seconds;
+        let smooth = progress.loss.map_or(loss, |before| 0.98 * before + 0.02 * loss);
+        progress.loss = Some(smooth);
+        self.announcer.step(progress.step, smooth, asked / seconds);
+        if progress.step.is_multiple_of(20) {
+            let uncertainty = losses.iter().map(|part| part.uncertainty * share).sum();
+            let record = StepRecord { step: progress.step, loss: smooth, uncertainty, gradient: norm, rate, seconds };
+            self.log.step(&record)?;
         }
-        bar.finish();
-        if state.progress.step < stop {
-            let reason = format!("the thread that draws batches ended at step {} of {stop}", state.progress.step);
-            return Err(ModelError::Device(reason));
+        Ok(state)
+    }
+
+    /// Saves the batch that broke the loss, and says so.
+    fn broken(&self, step: usize, parts: &[Batch], losses: &[StepLoss], norm: f64) -> ModelError {
+        let losses: Vec<f64> = losses.iter().map(|part| part.total).collect();
+        let what = match losses.iter().find(|loss| !loss.is_finite()) {
+            Some(loss) => format!("the loss became {loss}"),
+            None => format!("the norm of the gradient became {norm}"),
+        };
+        match bad_batch::save(&self.config.output, step, parts, &losses) {
+            Ok(folder) => ModelError::Diverged { step, what, folder },
+            Err(error) => error,
         }
-        Ok(())
     }
 
     /// Puts a batch on the device and reads its phrases.
-    fn prepare(&mut self, batch: &Batch) -> Result<Prepared<B>, ModelError> {
+    pub(super) fn prepare(&mut self, batch: &Batch) -> Result<Prepared<B>, ModelError> {
         let phrases: Vec<&str> = batch.phrases.iter().map(String::as_str).collect();
         let (language, ignored) = self.phrases.read(&phrases)?;
         let (images, truth) = (batch.image_tensor(&self.device), batch.mask_tensor(&self.device));
@@ -204,70 +270,23 @@ impl<B: ModelBackend> Trainer<B> {
         Ok(Prepared { images, language, ignored, truth, scored })
     }
 
-    /// Scores tiles that the run never trains on; their logits also feed the calibration.
-    fn validate(&mut self, model: &CrobimU<B>) -> Result<(ValidationScore, CalibrationFitter), ModelError> {
-        let mut scorer = Scorer::default();
-        let mut fitter = CalibrationFitter::new(CALIBRATION_PIXELS);
-        let size = self.config.batch;
-        let per_tile = self.side_px * self.side_px;
-        for index in 0..self.feed.validation_tiles(self.config.validation_tiles).div_ceil(size) {
-            let batch = self.feed.validation(index)?;
-            let prepared = self.prepare(&batch)?;
-            let decoded = forward(model, &prepared);
-            let (masks, risks) = (values(decoded.refined)?, values(decoded.uncertainty)?);
-            let presence = decoded.presence.map(values).transpose()?;
-            let planes = masks.chunks_exact(per_tile).zip(risks.chunks_exact(per_tile));
-            for (i, ((masks, risks), truth)) in planes.zip(batch.masks.chunks_exact(per_tile)).enumerate() {
-                let presence = presence.as_ref().map(|logits| logits[i]);
-                let scored = batch.scored.chunks_exact(per_tile).nth(i);
-                let (mask_logits, rus_logits) = (known(masks, scored), known(risks, scored));
-                let truth = &known(truth, scored);
-                scorer.add(&mask_logits, presence, truth);
-                fitter.add(&CalibrationRecord {
-                    mask_logits: &mask_logits,
-                    rus_logits: &rus_logits,
-                    truth,
-                    has_target: truth.contains(&1),
-                    presence: presence.map(sigmoid),
-                })?;
-            }
+    /// Scores the average, keeps what it is worth, and draws the plot; false when it was interrupted.
+    fn validate_and_keep<A: Differentiating<B>>(&mut self, state: &mut RunState<B, A>) -> Result<bool, ModelError> {
+        let Some((score, fitter)) = self.validate(&state.average)? else {
+            return Ok(false);
+        };
+        let progress = &mut state.progress;
+        progress.validated = progress.step;
+        self.log.validation(progress.step, &score)?;
+        self.announcer.note(&format!("step {}: {score}", progress.step));
+        // A first validation is kept even at 0, so that a run never ends without weights.
+        let best = score.miou > progress.best || !self.config.output.join("model").is_dir();
+        if best {
+            progress.best = score.miou;
         }
-        Ok((scorer.score(), fitter))
+        let step = progress.step;
+        self.keep(step, &state.average, &fitter, best)?;
+        plot::replace(&self.config.output, &self.log.lines()?)?;
+        Ok(true)
     }
-
-    /// Writes the averaged weights, calibrated, as a model folder.
-    fn keep(&mut self, model: &CrobimU<B>, fitter: &CalibrationFitter) -> Result<(), ModelError> {
-        let mut config = self.model_config.clone();
-        // With nothing to learn about errors, plain sigmoids stay; that is no reason to lose the weights.
-        match fitter.fit() {
-            Ok((calibration, summary)) => {
-                config.calibration = calibration;
-                self.log.calibration(&summary)?;
-            }
-            Err(reason) => self.log.uncalibrated(&reason)?,
-        }
-        let tokenizer = std::fs::read(&self.tokenizer).map_err(|source| ModelError::Io {
-            action: "read",
-            path: self.tokenizer.clone(),
-            source,
-        })?;
-        store::write_model(&self.config.output.join("model"), &config, model, &tokenizer, UNREVIEWED_CARD)
-    }
-}
-
-/// The values of the pixels of which something is known.
-fn known<T: Copy>(plane: &[T], scored: Option<&[u8]>) -> Vec<T> {
-    match scored {
-        None => plane.to_vec(),
-        Some(scored) => plane.iter().zip(scored).filter(|(_, scored)| **scored == 1).map(|(value, _)| *value).collect(),
-    }
-}
-
-fn progress_bar(steps: usize, done: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}  {elapsed} passed, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(steps as u64).with_style(style);
-    bar.set_position(done as u64);
-    bar.reset_eta();
-    bar
 }

@@ -41,7 +41,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
             fine_width: 8,
             visual_prompts: 2,
             gated_fusion: true,
-            fusion_dropout: 0.0,
+            fusion_dropout: 0.1,
             refinement_hidden: 8,
             refinement_full_resolution: false,
             presence: true,

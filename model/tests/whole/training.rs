@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use model::dataset::{Mask, RecordWriter, ReferringRecord, Rle};
 use model::training::{TrainRequest, train};
 use model::weights::{StoredTensor, TensorFile};
 use model::{DeviceChoice, SegmenterOptions, TileImage, open_segmenter};
@@ -41,7 +44,7 @@ kind = "synthetic"
 seed = 1
 validation_seed = 2
 [schedule]
-rate = {rate}
+rate = {rate:e}
 "#,
         out = folder.join(name).display(),
         model = model.display(),
@@ -165,6 +168,133 @@ fn a_run_may_start_from_a_model_folder() {
         let close = |(one, other): (&f32, &f32)| (one - other).abs() <= one.abs() / 512.0 + 1e-6;
         assert!(tensor.values.iter().zip(&second[name].values).all(close), "{name}");
     }
+}
+
+#[test]
+fn chance_resumes_too_whoever_of_the_workers_is_first() {
+    // Fusion drops a tenth of its update, and samples skip blocks of the tower; two workers, two rounds each.
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, stops: &[usize]| {
+        let path = recipe(folder.path(), name, 6, 1e-2);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.replace("batch = 2", "batch = 4\naccumulate = 2\nclip_over = \"model\"");
+        std::fs::write(&path, text + "[towers]\nvision_rate = 1.0\ndrop_path = 0.5\n").unwrap();
+        for &stop in stops {
+            train(&TrainRequest { stop_at: Some(stop), ..request(&path) }).unwrap();
+        }
+        weights(&folder.path().join(name))
+    };
+    assert_eq!(run("whole", &[6]), run("broken", &[1, 3, 6]));
+}
+
+#[test]
+fn an_interrupted_run_leaves_a_checkpoint_and_logs_no_step_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recipe(folder.path(), "run", 100_000, 1e-3);
+    let run = folder.path().join("run");
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let request = TrainRequest { interrupt: interrupt.clone(), ..request(&path) };
+    let outcome = std::thread::scope(|scope| {
+        let training = scope.spawn(|| train(&request).unwrap());
+        let logged = || std::fs::read_to_string(run.join("log.jsonl")).unwrap_or_default().lines().count();
+        while logged() < 2 && !training.is_finished() {
+            std::thread::yield_now();
+        }
+        interrupt.store(true, Ordering::Relaxed);
+        training.join().unwrap()
+    });
+    assert!(outcome.interrupted && outcome.step >= 40 && outcome.step < outcome.steps, "{outcome:?}");
+    let progress = std::fs::read_to_string(run.join("state/progress.json")).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&progress).unwrap()["step"], outcome.step);
+
+    // As if the run had been killed without a chance to write: the log knows more than the checkpoint.
+    let late = format!("{{\"step\":{},\"loss\":9.0}}\n", outcome.step + 1);
+    let log = std::fs::read_to_string(run.join("log.jsonl")).unwrap();
+    std::fs::write(run.join("log.jsonl"), log.clone() + &late).unwrap();
+    interrupt.store(false, Ordering::Relaxed);
+    train(&TrainRequest { stop_at: Some(outcome.step), ..request }).unwrap();
+    assert_eq!(std::fs::read_to_string(run.join("log.jsonl")).unwrap(), log);
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_and_its_batch_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = train(&request(&recipe(folder.path(), "run", 50, 1e30))).unwrap_err().to_string();
+    assert!(error.contains("bad_batch") && (error.contains("NaN") || error.contains("inf")), "{error}");
+    let bad = folder.path().join("run/bad_batch");
+    let batch: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(bad.join("batch.json")).unwrap()).unwrap();
+    // Two pictures, two phrases each.
+    assert_eq!(batch["samples"].as_array().unwrap().len(), 4);
+    for file in ["image-0.png", "image-1.png", "mask-1-1.png"] {
+        let picture = model::dataset::read_rgb(&bad.join(file)).unwrap();
+        assert_eq!((picture.rows, picture.cols), (64, 64));
+    }
+}
+
+#[test]
+fn a_run_from_records_goes_by_epochs_and_leaves_a_plot() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = RecordWriter::create(&folder.path().join("records.jsonl")).unwrap();
+    for picture in 0..6 {
+        let name = format!("{picture}.png");
+        image::GrayImage::from_pixel(80, 70, image::Luma([40 * picture])).save(folder.path().join(&name)).unwrap();
+        let mask = Mask::new(70, 80, (0..5600).map(|at| u8::from(at % 80 < 40)).collect()).unwrap();
+        for (split, count) in [("train", 1), ("val", usize::from(picture < 3))] {
+            for phrase in 0..count {
+                let record = ReferringRecord {
+                    id: format!("{picture}-{split}-{phrase}"),
+                    image: name.clone(),
+                    phrase: "the red ship".into(),
+                    rle: Some(Rle::encode(&mask).unwrap()),
+                    kind: None,
+                    category: None,
+                    split: Some(split.into()),
+                };
+                writer.write(&record).unwrap();
+            }
+        }
+    }
+    writer.finish().unwrap();
+    let path = recipe(folder.path(), "run", 1, 1e-3);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text =
+        text.replace("steps = 1\n", "epochs = 2\n").replace("validate_every = 1", "validate_every = \"1 epoch\"");
+    let data = text.find("[data]").unwrap();
+    let text = format!(
+        "{}[data]\nkind = \"records\"\ntrain = \"{dir}/records.jsonl\"\nvalidation = \"{dir}/records.jsonl\"\n\
+         train_split = \"train\"\nvalidation_split = \"val\"\nimages = \"{dir}\"\n",
+        &text[..data],
+        dir = folder.path().display()
+    );
+    std::fs::write(&path, text).unwrap();
+    let outcome = train(&request(&path)).unwrap();
+    // Six pictures in batches of two are three steps an epoch.
+    assert_eq!((outcome.step, outcome.interrupted), (6, false));
+    let run = folder.path().join("run");
+    let log = std::fs::read_to_string(run.join("log.jsonl")).unwrap();
+    let validations: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|line| line["validation"].is_object())
+        .collect();
+    assert_eq!(validations.iter().map(|line| line["step"].as_u64().unwrap()).collect::<Vec<_>>(), [3, 6]);
+    assert_eq!(validations[0]["validation"]["targets"], 3);
+    assert!(std::fs::read_to_string(run.join("training.svg")).unwrap().contains("<circle"));
+    assert!(run.join("last/model.safetensors").is_file() && run.join("model/model.safetensors").is_file());
+}
+
+#[test]
+fn a_tower_that_is_not_the_one_the_run_began_with_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recipe(folder.path(), "run", 4, 1e-3);
+    train(&TrainRequest { stop_at: Some(2), ..request(&path) }).unwrap();
+    let file = folder.path().join("towers/vision.safetensors");
+    let mut tower = TensorFile::read(&file).unwrap();
+    tower.tensors.values_mut().next().unwrap().values[0] += 1.0;
+    tower.write(&file, model::weights::Precision::Exact).unwrap();
+    let error = train(&request(&path)).unwrap_err().to_string();
+    assert!(error.contains("another vision tower"), "{error}");
 }
 
 #[test]

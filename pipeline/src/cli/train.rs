@@ -1,13 +1,16 @@
 //! Flags of `geophrase train`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use model::DeviceChoice;
-use model::training::TrainRequest;
+use model::training::{Talk, TrainRequest};
 
+use crate::commands::train::train;
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
+use crate::run::signals;
 
 /// Train a model by a recipe.
 #[derive(Debug, Args)]
@@ -27,12 +30,24 @@ pub(crate) struct TrainArgs {
 }
 
 impl TrainArgs {
-    pub(crate) fn run(self, _verbosity: Verbosity) -> Result<(), PipelineError> {
-        crate::commands::train::train(&TrainRequest {
-            recipe: self.config,
+    pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
+        let talk = match verbosity {
+            Verbosity::Quiet => Talk::Silent,
+            Verbosity::Normal => Talk::Watched,
+            _ => Talk::Lines,
+        };
+        let request = TrainRequest {
             device: self.device,
             stop_at: self.stop_at,
             init: self.init,
-        })
+            talk,
+            ..TrainRequest::new(self.config)
+        };
+        let outcome = train(request, signals())?;
+        if verbosity >= Verbosity::Summary {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "{} of {} steps are done", outcome.step, outcome.steps);
+        }
+        Ok(())
     }
 }

@@ -30,6 +30,11 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// The flag itself, for work that knows nothing of stages.
+    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+        self.0.clone()
+    }
+
     /// Ends the calling stage when it has been asked to stop.
     ///
     /// # Errors
