@@ -93,8 +93,9 @@ fn a_constant_stays_constant_to_the_last_bit() {
 
 #[test]
 fn an_even_slope_comes_back_as_it_was() {
-    // A straight line passes both filters unchanged, away from the edges.
-    for (side_px, model_px) in [(128, 64), (192, 64), (48, 96), (100, 64)] {
+    // A straight line passes unchanged, away from the edges; where pixels do not fall on each other in a whole ratio,
+    // the triangle leans by up to 0.031 px to either side, which is 0.034 of 255 here.
+    for (side_px, model_px, tolerance) in [(128, 64, 1e-5), (192, 64, 1e-5), (48, 96, 1e-5), (100, 64, 2e-4)] {
         let view = view(side_px, &[model_px]);
         let slope = tile(side_px, |row, col| 20.0 + row as f32 * 0.3 + col as f32 * 0.8);
         let answer = &Rescaled::new(&mut Redness, &view).predict(&[slope]).unwrap()[0][0];
@@ -104,9 +105,9 @@ fn an_even_slope_comes_back_as_it_was() {
             for col in edge..side_px - edge {
                 let expected = (20.0 + row as f32 * 0.3 + col as f32 * 0.8) / 255.0;
                 let got = answer.probability[row * side_px + col];
-                assert!((got - expected).abs() < 1e-5, "{got} at {row}, {col} of {side_px} px by {model_px} px");
+                assert!((got - expected).abs() < tolerance, "{got} at {row}, {col} of {side_px} px by {model_px} px");
                 let doubt = answer.uncertainty[row * side_px + col];
-                assert!((doubt - expected.min(1.0 - expected)).abs() < 1e-5);
+                assert!((doubt - expected.min(1.0 - expected)).abs() < tolerance);
                 assert_eq!(answer.raw_uncertainty.as_ref().unwrap()[row * side_px + col], doubt);
             }
         }
