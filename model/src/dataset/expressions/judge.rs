@@ -57,7 +57,12 @@ fn sized(size: Size, index: usize, among: &[usize], scene: &Scene<'_>) -> Truth 
         Size::Small => sizes.len() - larger,
         _ => larger,
     };
-    if above / below < clear || told * 3 > sizes.len() * 2 {
+    // Among the others none may be called so either.
+    let others = match size {
+        Size::Small => sizes[sizes.len() - 1] / above,
+        _ => below / sizes[0],
+    };
+    if above / below < clear || told * 3 > sizes.len() * 2 || others > 2.0 {
         return Truth::Unsure;
     }
     let is_larger = measure(index) >= above;

@@ -131,6 +131,16 @@ pub fn expressions(
     dice: &mut Dice,
     wanted: usize,
 ) -> Vec<LabelledExpression> {
+    written(tile, options, dice, wanted).into_iter().map(|(_, expression)| expression).collect()
+}
+
+/// The phrases with what they mean.
+fn written(
+    tile: &LabelledTile,
+    options: &ExpressionOptions,
+    dice: &mut Dice,
+    wanted: usize,
+) -> Vec<(Meaning, LabelledExpression)> {
     let scene = Scene::new(tile);
     let mut writer = Writer { scene: &scene, options, found: Vec::new() };
     let mut voice = Voice::new(dice, options.phrasings, options.leave_out);
@@ -160,7 +170,7 @@ pub fn expressions(
             break;
         }
     }
-    writer.found.into_iter().map(|(_, expression)| expression).collect()
+    writer.found
 }
 
 /// Collects phrases about one picture.
@@ -220,3 +230,8 @@ fn complete(meaning: &Meaning) -> bool {
     };
     meaning.noun.complete && meaning.filters.iter().all(other)
 }
+
+#[cfg(test)]
+mod checker;
+#[cfg(test)]
+mod tests;
