@@ -28,7 +28,14 @@ fn tile(trust: OutlineTrust) -> LabelledTile {
 }
 
 fn said(complete: bool) -> LabelledExpression {
-    LabelledExpression { phrase: "ship".into(), kind: "category", category: "ship".into(), target: vec![0], complete }
+    LabelledExpression {
+        phrase: "ship".into(),
+        kind: "category",
+        category: "ship".into(),
+        target: vec![0],
+        unsure: Vec::new(),
+        complete,
+    }
 }
 
 fn count(plane: &[u8]) -> usize {
