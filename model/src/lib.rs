@@ -2,6 +2,7 @@
 //!
 //! This crate knows tensors, weights and words. It knows no coordinates and no GDAL.
 
+pub mod ablation;
 pub mod config;
 pub mod crobim_u;
 pub mod dataset;

@@ -30,4 +30,5 @@ pub use optimizer::ClipOver;
 pub use parameters::TowersConfig;
 pub use schedule::{Decay, ScheduleConfig};
 pub use span::Span;
+pub(crate) use trainer::train_by;
 pub use trainer::{TrainOutcome, TrainRequest, train};

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "an error in a test fails the test")]
 
+mod ablation;
 mod decoder;
 mod shipped_weights;
 mod tiny;

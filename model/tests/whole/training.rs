@@ -13,7 +13,7 @@ use model::{DeviceChoice, SegmenterOptions, TileImage, open_segmenter};
 use crate::tiny;
 
 /// A recipe of `steps` steps for the tiny model, in `folder`.
-fn recipe(folder: &Path, name: &str, steps: usize, rate: f64) -> PathBuf {
+pub(crate) fn recipe(folder: &Path, name: &str, steps: usize, rate: f64) -> PathBuf {
     let config = tiny::tiny_config();
     let model = folder.join("config.json");
     std::fs::write(&model, serde_json::to_string(&config).unwrap()).unwrap();
@@ -57,6 +57,31 @@ rate = {rate:e}
 
 fn request(recipe: &Path) -> TrainRequest {
     TrainRequest { device: DeviceChoice::Cpu, ..TrainRequest::new(recipe) }
+}
+
+/// Six pictures with a record each for training, and the first three with one for validation.
+pub(crate) fn write_records(folder: &Path) {
+    let mut writer = RecordWriter::create(&folder.join("records.jsonl")).unwrap();
+    for picture in 0..6 {
+        let name = format!("{picture}.png");
+        image::GrayImage::from_pixel(80, 70, image::Luma([40 * picture])).save(folder.join(&name)).unwrap();
+        let mask = Mask::new(70, 80, (0..5600).map(|at| u8::from(at % 80 < 40)).collect()).unwrap();
+        for (split, count) in [("train", 1), ("val", usize::from(picture < 3))] {
+            for phrase in 0..count {
+                let record = ReferringRecord {
+                    id: format!("{picture}-{split}-{phrase}"),
+                    image: name.clone(),
+                    phrase: "the red ship".into(),
+                    rle: Some(Rle::encode(&mask).unwrap()),
+                    kind: None,
+                    category: None,
+                    split: Some(split.into()),
+                };
+                writer.write(&record).unwrap();
+            }
+        }
+    }
+    writer.finish().unwrap();
 }
 
 /// Losses of the run's log, oldest first.
@@ -235,27 +260,7 @@ fn a_loss_that_is_no_number_stops_the_run_and_its_batch_is_kept() {
 #[test]
 fn a_run_from_records_goes_by_epochs_and_leaves_a_plot() {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = RecordWriter::create(&folder.path().join("records.jsonl")).unwrap();
-    for picture in 0..6 {
-        let name = format!("{picture}.png");
-        image::GrayImage::from_pixel(80, 70, image::Luma([40 * picture])).save(folder.path().join(&name)).unwrap();
-        let mask = Mask::new(70, 80, (0..5600).map(|at| u8::from(at % 80 < 40)).collect()).unwrap();
-        for (split, count) in [("train", 1), ("val", usize::from(picture < 3))] {
-            for phrase in 0..count {
-                let record = ReferringRecord {
-                    id: format!("{picture}-{split}-{phrase}"),
-                    image: name.clone(),
-                    phrase: "the red ship".into(),
-                    rle: Some(Rle::encode(&mask).unwrap()),
-                    kind: None,
-                    category: None,
-                    split: Some(split.into()),
-                };
-                writer.write(&record).unwrap();
-            }
-        }
-    }
-    writer.finish().unwrap();
+    write_records(folder.path());
     let path = recipe(folder.path(), "run", 1, 1e-3);
     let text = std::fs::read_to_string(&path).unwrap();
     let text =

@@ -1,5 +1,6 @@
 //! The command line: flags and what they mean, no work.
 
+mod ablate;
 mod dataset;
 mod demo;
 mod eval;
@@ -36,6 +37,8 @@ enum Command {
     Synth(synth::SynthArgs),
     /// Train a model by a recipe.
     Train(train::TrainArgs),
+    /// Train with and without the paper's modules and compare.
+    Ablate(ablate::AblateArgs),
     /// Score a model on referring records.
     Eval(eval::EvalArgs),
     /// Look at and convert data sets.
@@ -60,6 +63,7 @@ impl Cli {
             Command::Segment(args) => args.run(verbosity),
             Command::Synth(args) => args.run(verbosity),
             Command::Train(args) => args.run(verbosity),
+            Command::Ablate(args) => args.run(verbosity),
             Command::Eval(args) => args.run(verbosity),
             Command::Dataset(args) => args.run(verbosity),
             Command::Weights(args) => args.run(),

@@ -1,5 +1,6 @@
 //! The work behind the commands; flags are in `cli`.
 
+pub mod ablate;
 pub mod dataset;
 pub mod demo;
 pub mod eval;
