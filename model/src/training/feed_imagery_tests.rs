@@ -58,6 +58,19 @@ fn where_labels_may_be_missing_only_the_surroundings_of_the_target_are_scored() 
 }
 
 #[test]
+fn a_labelled_thing_that_is_not_meant_is_known_unless_it_is_in_doubt() {
+    let mut tile = tile(OutlineTrust::Outline);
+    let mask = LocalMask { row_off: 30, col_off: 50, rows: 4, cols: 4, bits: vec![1; 16] };
+    tile.objects.push(LabelledObject { id: 2, mask, ..tile.objects[0].clone() });
+    // The surroundings of the target, 14 x 14, and the other ship, 4 x 4.
+    let (mask, scored) = planes(&tile, &[], &said(false), SIDE);
+    assert_eq!((count(&mask), count(&scored)), (64, 14 * 14 + 16));
+    let doubtful = LabelledExpression { unsure: vec![1], ..said(true) };
+    let (_, scored) = planes(&tile, &[], &doubtful, SIDE);
+    assert_eq!(count(&scored), 40 * 64 - 16);
+}
+
+#[test]
 fn of_an_upright_box_only_the_middle_is_scored() {
     let (mask, scored) = planes(&tile(OutlineTrust::UprightBox), &[], &said(true), SIDE);
     assert_eq!(count(&mask), 64);
