@@ -2,7 +2,7 @@
 
 use super::colour::Colour;
 use super::meaning::{Filter, Link, Meaning, Noun, Number, Order, Place, Size};
-use crate::dataset::labelled::{LabelForm, LabelledExpression, LabelledTile};
+use crate::dataset::labelled::{LabelForm, LabelledExpression, LabelledTile, OutlineTrust};
 
 /// The pixels of an object as `(row, col)`.
 type Pixels = Vec<(f64, f64)>;
@@ -192,13 +192,22 @@ impl Checker<'_> {
     fn coloured(&self, colour: Colour, i: usize, ease: f64) -> bool {
         // The mean, where the other code takes the median.
         let mut sum = [0.0; 3];
-        for &(row, col) in &self.pixels[i] {
+        let mask = &self.tile.objects[i].mask;
+        let boxed = self.tile.objects[i].trust == OutlineTrust::UprightBox;
+        // Of a box only the middle half is surely the object.
+        let inner = |at: f64, off: usize, length: usize| ((at - off as f64 + 0.5) / length as f64 - 0.5).abs() <= 0.25;
+        let seen: Vec<(f64, f64)> = self.pixels[i]
+            .iter()
+            .copied()
+            .filter(|p| !boxed || (inner(p.0, mask.row_off, mask.rows) && inner(p.1, mask.col_off, mask.cols)))
+            .collect();
+        for &(row, col) in &seen {
             let at = (row as usize * self.tile.cols + col as usize) * 3;
             for (channel, sum) in sum.iter_mut().enumerate() {
                 *sum += f64::from(self.tile.rgb[at + channel]);
             }
         }
-        let [r, g, b] = sum.map(|sum| sum / self.pixels[i].len() as f64);
+        let [r, g, b] = sum.map(|sum| sum / seen.len() as f64);
         let slack = 20.0 * ease;
         let (light, dark) = (r.max(g).max(b), r.min(g).min(b));
         match colour {

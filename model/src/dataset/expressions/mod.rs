@@ -110,7 +110,7 @@ pub struct ExpressionOptions {
 impl Default for ExpressionOptions {
     fn default() -> Self {
         Self {
-            weights: [0.08, 0.07, 0.24, 0.03, 0.17, 0.24, 0.06, 0.12],
+            weights: [0.06, 0.05, 0.26, 0.02, 0.20, 0.28, 0.05, 0.12],
             absent_attributes: 0.5,
             phrasings: Phrasings::Training,
             leave_out: false,

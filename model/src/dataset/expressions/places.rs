@@ -42,7 +42,7 @@ const LEVEL: Words = &[
     "~in the {u} section",
 ];
 const HALF: Words =
-    &["in the {s} half", "in the {s} half", "in the {u} half", "in the {n} half", "~in the {s} half only"];
+    &["in the {s} half", "in the {s} half", "in the {u} half", "in the {n} half", "~within the {s} half"];
 const CORNER: Words = &[
     "in the {u} {s}",
     "in the {u} {s}",
@@ -59,7 +59,7 @@ const CORNER: Words = &[
     "in the {c} corner",
     "in the {c}",
     "~in the {u} {s} quarter",
-    "~up in the {t} {s}",
+    "~over in the {t} {s}",
 ];
 const MIDDLE: Words = &[
     "in the middle",
@@ -71,7 +71,7 @@ const MIDDLE: Words = &[
     "near the center",
     "around the centre",
     ", in the middle",
-    "~in the very heart",
+    "~around the midpoint",
 ];
 const EDGE: Words = &[
     "at the {s} edge",

@@ -77,7 +77,7 @@ fn one_piece(index: usize, scene: &Scene<'_>) -> bool {
 fn counted(noun: Noun, scene: &Scene<'_>) -> Option<Found> {
     let n = noun.members.len();
     let tiny = noun.members.iter().any(|&index| scene.facts(index).area < 20.0);
-    if !noun.complete || noun.region || noun.one.is_empty() || n > 10 || tiny {
+    if !noun.complete || noun.category() == "tree" || noun.region || noun.one.is_empty() || n > 10 || tiny {
         return None;
     }
     let chosen = noun.members.clone();
@@ -186,7 +186,9 @@ pub(super) fn ranked(order: Order, noun: Noun, scene: &Scene<'_>, voice: &mut Vo
     let framed =
         matches!(order, Order::Leftmost | Order::Rightmost | Order::Topmost | Order::Bottommost | Order::MostCentral);
     let n = noun.members.len();
-    if !noun.complete || noun.region || noun.one.is_empty() || n < 2 || (framed && scene.tile.placeless) {
+    // Crowns run into each other: who counts and compares them never agrees.
+    let vague = noun.category() == "tree";
+    if !noun.complete || vague || noun.region || noun.one.is_empty() || n < 2 || (framed && scene.tile.placeless) {
         return None;
     }
     let countable = !matches!(order, Order::MostCentral | Order::ClosestTo(_) | Order::FarthestFrom(_));

@@ -164,7 +164,8 @@ fn filter_words(filter: &Filter, noun: &Noun, single: bool, parts: &mut Parts, v
             adjective(word, single, parts, voice);
         }
         Filter::Place(place) => {
-            let before = (parts.after.is_empty() && voice.dice.chance(0.14)).then(|| place_before(*place, voice));
+            let before = (parts.after.is_empty() && !parts.definite && voice.dice.chance(0.14))
+                .then(|| place_before(*place, voice));
             if let Some(before) = before.flatten() {
                 parts.before.insert(0, before);
             } else {
@@ -289,7 +290,7 @@ fn dress(phrase: String, determiner: &str, single: bool, noun: &Noun, voice: &mu
         0..6 => phrase,
         6 if matches!(determiner, "the" | "all the" | "both" | "the two") => {
             let verb = if single || (noun.one.is_empty() && !plural_mass) { "is" } else { "are" };
-            let start = voice.pick(&["where {v}", "where {v}", "show me where {v}", "~whereabouts {v}"]);
+            let start = voice.pick(&["where {v}", "where {v}", "show me where {v}", "~where exactly {v}"]);
             if start.starts_with("show") {
                 return format!("show me where {phrase} {verb}");
             }
