@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use model::dataset::{ConvertOptions, EmptyMask};
+use model::dataset::{CocoOptions, ConvertOptions, EmptyMask, ExpressionOptions, Phrasings};
 
+use crate::commands::dataset::build::{BuildFilter, BuildRequest, build};
 use crate::commands::dataset::convert::{ConvertRequest, convert};
 use crate::commands::dataset::inspect::{InspectRequest, inspect};
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
 use crate::run::signals;
 
-/// Look at and convert data sets.
+/// Look at data sets, convert them, and make phrases from labels.
 #[derive(Debug, Args)]
 pub(crate) struct DatasetArgs {
     #[command(subcommand)]
@@ -24,6 +25,8 @@ enum DatasetCommand {
     Inspect(InspectArgs),
     /// Write a data set as referring records; pictures stay where they are.
     Convert(ConvertArgs),
+    /// Make phrases and referring records from a COCO file of labelled objects.
+    Build(BuildArgs),
 }
 
 /// A data set on disk.
@@ -84,6 +87,95 @@ struct ConvertArgs {
     overwrite: bool,
 }
 
+#[derive(Debug, Args)]
+struct BuildArgs {
+    /// The COCO file: pictures, categories, and labels as run lengths, polygons or boxes.
+    #[arg(long, value_name = "FILE.json")]
+    coco: PathBuf,
+    /// The folder that the names of pictures are relative to.
+    #[arg(long, value_name = "DIR")]
+    images: PathBuf,
+    /// Where the records go.
+    #[arg(long, value_name = "FILE.jsonl")]
+    out: PathBuf,
+    /// Phrases per picture, at most.
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    per_image: usize,
+    /// Another seed, other phrases.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Which wordings: a part is reserved for measuring how a model takes wordings that it never saw.
+    #[arg(long, value_enum, default_value = "training")]
+    phrasings: PhrasingsArg,
+    /// Take every category as fully labelled in pictures without a list of those that are.
+    #[arg(long)]
+    all_labelled: bool,
+    /// Only pictures marked as publishable.
+    #[arg(long)]
+    publishable_only: bool,
+    /// Leave out phrases with a target whose outline is only a box or rough.
+    #[arg(long)]
+    score_outlines_only: bool,
+    /// Leave out phrases that may mean unlabelled things too.
+    #[arg(long)]
+    complete_only: bool,
+    /// At most so many pictures of each source.
+    #[arg(long, value_name = "N")]
+    max_per_source: Option<usize>,
+    /// Name of the split that the records say.
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
+    /// Draw some of the pictures with target and phrase, to look at.
+    #[arg(long, value_name = "FILE.png")]
+    contact_sheet: Option<PathBuf>,
+    /// Write the counts and examples.
+    #[arg(long, value_name = "FILE.json")]
+    report: Option<PathBuf>,
+    /// Replace files that exist.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+impl BuildArgs {
+    fn request(self, watched: bool) -> BuildRequest {
+        let phrasings = match self.phrasings {
+            PhrasingsArg::Training => Phrasings::Training,
+            PhrasingsArg::HeldOut => Phrasings::HeldOut,
+            PhrasingsArg::All => Phrasings::All,
+        };
+        BuildRequest {
+            coco: self.coco,
+            images: self.images,
+            reading: CocoOptions { exhaustive: self.all_labelled, ..CocoOptions::default() },
+            out: self.out,
+            per_image: self.per_image,
+            seed: self.seed,
+            phrases: ExpressionOptions { phrasings, ..ExpressionOptions::default() },
+            split: self.split,
+            only: BuildFilter {
+                publishable: self.publishable_only,
+                outlines: self.score_outlines_only,
+                complete: self.complete_only,
+                max_per_source: self.max_per_source,
+            },
+            contact_sheet: self.contact_sheet,
+            report: self.report,
+            overwrite: self.overwrite,
+            watched,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PhrasingsArg {
+    /// Those that training uses.
+    Training,
+    /// A reserved word or turn in each phrase.
+    HeldOut,
+    /// Both.
+    All,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum EmptyArg {
     /// It stays a mask, which the published protocol scores as 0.
@@ -131,6 +223,7 @@ impl DatasetArgs {
                 };
                 convert(request, signals())
             }
+            DatasetCommand::Build(args) => build(args.request(watched), signals()),
         }
     }
 }

@@ -1,7 +1,9 @@
-//! `geophrase dataset`: data sets of others, looked at and converted.
+//! `geophrase dataset`: data sets of others, looked at and converted, and phrases made from labels.
 
+pub mod build;
 pub mod convert;
 pub mod inspect;
+mod sheet;
 
 use std::path::Path;
 
