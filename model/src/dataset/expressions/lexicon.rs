@@ -3,6 +3,7 @@
 //! A `~` before a word reserves it for measuring phrasings that training never saw.
 
 /// How a category may be called.
+#[derive(Clone, Copy)]
 pub(super) struct Entry {
     /// Name of the category in the labels.
     pub(super) category: &'static str,
@@ -17,6 +18,7 @@ pub(super) struct Entry {
 }
 
 /// One name of a thing.
+#[derive(Clone, Copy)]
 pub(super) struct Word {
     /// "ship"; empty for what has no singular; with the `~` of a reserved word.
     pub(super) one: &'static str,

@@ -93,10 +93,9 @@ struct BuildReport {
 /// A file that is no COCO file, a picture that cannot be read, an output that exists or cannot be written.
 pub fn build(request: BuildRequest, interrupt: impl Future<Output = Signal>) -> Result<(), PipelineError> {
     let outputs = [Some(&request.out), request.contact_sheet.as_ref(), request.report.as_ref()];
-    if let Some(path) = outputs.into_iter().flatten().find(|path| path.symlink_metadata().is_ok()) {
-        if !request.overwrite {
-            return Err(geo_io::GeoIoError::OutputExists { path: path.clone() }.into());
-        }
+    let existing = outputs.into_iter().flatten().find(|path| path.symlink_metadata().is_ok());
+    if let Some(path) = existing.filter(|_| !request.overwrite) {
+        return Err(geo_io::GeoIoError::OutputExists { path: path.clone() }.into());
     }
     let text = interruptible(move |cancel| build_records(&request, cancel), interrupt)?;
     // A reader such as `head` may have gone already.
@@ -248,7 +247,7 @@ impl BuildReport {
         let examples = self.examples.entry(kind.clone()).or_default();
         // Every 37th, so that they come from all over the set.
         let of_kind = self.kinds.entry(kind).or_default();
-        if examples.len() < EXAMPLES && *of_kind % 37 == 0 {
+        if examples.len() < EXAMPLES && of_kind.is_multiple_of(37) {
             examples.push(expression.phrase.clone());
         }
         *of_kind += 1;
