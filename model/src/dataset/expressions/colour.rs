@@ -115,7 +115,7 @@ impl Colour {
             ),
             Self::Beige => Truth::between(
                 (24.0..=50.0).contains(&hue) && (0.13..=0.34).contains(&s) && v >= 165.0,
-                !(12.0..=65.0).contains(&hue) || s <= 0.06 || s >= 0.5 || v <= 125.0,
+                !tone.hue_within(345.0, 68.0) || s <= 0.06 || s >= 0.5 || v <= 125.0,
             ),
         }
     }

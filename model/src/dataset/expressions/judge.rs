@@ -42,7 +42,7 @@ fn sized(size: Size, index: usize, among: &[usize], scene: &Scene<'_>) -> Truth 
     sizes.sort_by(f64::total_cmp);
     let boxed = among.iter().any(|&i| scene.object(i).trust == OutlineTrust::UprightBox);
     let clear = match size {
-        Size::Long => 1.4,
+        Size::Long => 1.6,
         _ if boxed => 2.2,
         _ => 1.7,
     };
