@@ -103,7 +103,7 @@ fn clear(order: &Order, first: (f64, usize), second: (f64, usize), scene: &Scene
     let ratio = (first.0 / second.0).abs().max((second.0 / first.0).abs());
     match order {
         Order::Largest | Order::Smallest => ratio >= if boxed { 2.0 } else { 1.3 },
-        Order::Longest => ratio >= 1.2,
+        Order::Longest => ratio >= 1.45,
         Order::Leftmost => step >= 0.04 * scene.width() && a.cols.0 < b.cols.0,
         Order::Rightmost => step >= 0.04 * scene.width() && a.cols.1 > b.cols.1,
         Order::Topmost => step >= 0.04 * scene.height() && a.rows.0 < b.rows.0,
