@@ -72,7 +72,7 @@ mod tests {
 
     fn dropped<B: Backend>(seed: u64) -> Vec<f32> {
         let ones = Tensor::<B, 2>::ones([1_000, 2], &Default::default());
-        seeded(seed, 3, || dropout(ones, 0.25)).into_data().to_vec().unwrap()
+        seeded(seed, 3, || dropout(ones, 0.25)).into_data().to_vec().expect("floats")
     }
 
     #[test]
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_path_is_dropped_for_a_whole_sample() {
         let ones = Tensor::<Autodiff<Flex>, 2>::ones([100, 8], &Default::default());
-        let values: Vec<f32> = seeded(1, 0, || drop_path(ones, 0.5)).into_data().to_vec().unwrap();
+        let values: Vec<f32> = seeded(1, 0, || drop_path(ones, 0.5)).into_data().to_vec().expect("floats");
         let samples: Vec<f32> = values.chunks(8).map(|sample| sample.iter().sum()).collect();
         // A sample is 0 or eight times 1 / (1 - 0.5).
         assert!(samples.iter().all(|&sum| sum == 0.0 || sum == 16.0));

@@ -70,7 +70,7 @@ mod tests {
         let moved = follow::<Cpu, _, _>(start.clone(), &current, 0.75);
         let step: f32 = (moved.weight.val() - start.weight.val()).into_scalar();
         assert!((step - 0.25).abs() < 1e-6);
-        let bias = |linear: &burn::nn::Linear<Cpu>| linear.bias.as_ref().unwrap().val().into_scalar();
+        let bias = |linear: &burn::nn::Linear<Cpu>| linear.bias.as_ref().expect("a bias").val().into_scalar();
         assert_eq!(bias(&moved), bias(&start));
     }
 }

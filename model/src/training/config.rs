@@ -46,6 +46,9 @@ pub struct TrainingConfig {
     /// must divide `batch`.
     #[serde(default = "one")]
     pub accumulate: usize,
+    /// Computes cheap intermediate results again in the backward pass instead of keeping them.
+    #[serde(default)]
+    pub checkpointing: bool,
     /// Side of the training tiles; the model's own when absent.
     #[serde(default)]
     pub tile_px: Option<usize>,

@@ -175,7 +175,7 @@ mod tests {
         let mut linear: Linear<Ad> = LinearConfig::new(1, 1).with_initializer(Initializer::Ones).init(&device);
         let one = linear.weight.val().reshape([1]).detach().require_grad();
         linear.bias = Some(Param::from_tensor(one));
-        let bias = linear.bias.as_ref().unwrap().id;
+        let bias = linear.bias.as_ref().expect("a bias").id;
         let trained = [
             (linear.weight.id, Treatment { rate: rates[0], decays: true }),
             (bias, Treatment { rate: rates[1], decays: false }),
@@ -184,10 +184,10 @@ mod tests {
         let mut gradients = GradientsParams::new();
         gradients.register::<Flex, 2>(linear.weight.id, Tensor::full([1, 1], 3.0, &device));
         gradients.register::<Flex, 1>(bias, Tensor::full([1], 4.0, &device));
-        let norm = optimizer.norm(&linear, &gradients).unwrap();
+        let norm = optimizer.norm(&linear, &gradients).expect("a norm");
         let linear = optimizer.step(rate, linear, gradients, norm);
-        let values = [linear.weight.val().into_data(), linear.bias.unwrap().val().into_data()];
-        (norm, values.map(|data| data.to_vec::<f32>().unwrap()[0]))
+        let values = [linear.weight.val().into_data(), linear.bias.expect("a bias").val().into_data()];
+        (norm, values.map(|data| data.to_vec::<f32>().expect("floats")[0]))
     }
 
     fn config(weight_decay: f32) -> OptimizerConfig {

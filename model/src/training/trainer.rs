@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::strategy::BalancedCheckpointing;
 use burn::module::AutodiffModule;
 use burn::optim::GradientsAccumulator;
 
@@ -96,6 +97,10 @@ fn run<B: ModelBackend>(
     request: &TrainRequest,
     device: B::Device,
 ) -> Result<TrainOutcome, ModelError> {
+    if config.checkpointing {
+        let (trainer, state) = Trainer::<B>::new::<Autodiff<B, BalancedCheckpointing>>(config, request, device)?;
+        return trainer.run(state);
+    }
     let (trainer, state) = Trainer::<B>::new::<Autodiff<B>>(config, request, device)?;
     trainer.run(state)
 }

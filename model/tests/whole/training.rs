@@ -199,17 +199,20 @@ fn a_run_may_start_from_a_model_folder() {
 fn chance_resumes_too_whoever_of_the_workers_is_first() {
     // Fusion drops a tenth of its update, and samples skip blocks of the tower; two workers, two rounds each.
     let folder = tempfile::tempdir().unwrap();
-    let run = |name: &str, stops: &[usize]| {
+    let run = |name: &str, stops: &[usize], lines: &str| {
         let path = recipe(folder.path(), name, 6, 1e-2);
         let text = std::fs::read_to_string(&path).unwrap();
-        let text = text.replace("batch = 2", "batch = 4\naccumulate = 2\nclip_over = \"model\"");
+        let text = text.replace("batch = 2", &format!("batch = 4\naccumulate = 2\nclip_over = \"model\"\n{lines}"));
         std::fs::write(&path, text + "[towers]\nvision_rate = 1.0\ndrop_path = 0.5\n").unwrap();
         for &stop in stops {
             train(&TrainRequest { stop_at: Some(stop), ..request(&path) }).unwrap();
         }
         weights(&folder.path().join(name))
     };
-    assert_eq!(run("whole", &[6]), run("broken", &[1, 3, 6]));
+    let whole = run("whole", &[6], "");
+    assert_eq!(whole, run("broken", &[1, 3, 6], ""));
+    // What is computed again is the same, too.
+    assert_eq!(whole, run("lean", &[6], "checkpointing = true"));
 }
 
 #[test]
