@@ -7,9 +7,12 @@ use burn::tensor::backend::Backend;
 
 use crate::config::ModelConfig;
 use crate::crobim_u::CrobimU;
+use crate::device::{DeviceChoice, ResolvedDevice};
 use crate::error::ModelError;
 use crate::text::PromptTokenizer;
-use crate::weights::{LoadReport, ModelFolder, ModelParts, Precision, TensorFile, load_into, tensors_of};
+use crate::weights::{
+    FitTarget, LoadReport, ModelFolder, ModelParts, Precision, TensorFile, load_into, shapes_of, tensors_of,
+};
 
 /// A model as it lies in a folder, ready to run.
 pub(crate) struct StoredModel<B: Backend> {
@@ -75,4 +78,21 @@ pub(crate) fn read_tower<B: Backend, M: Module<B>>(module: M, file: &Path) -> Re
 
 fn complete(report: &LoadReport) -> Result<(), String> {
     if report.is_complete() { Ok(()) } else { Err(report.to_string()) }
+}
+
+impl FitTarget {
+    /// The parameters that a model of this configuration has; none of them is made.
+    ///
+    /// # Errors
+    /// [`ModelError::DeviceAbsent`] in a build that can use no device of this machine.
+    pub fn of(config: &ModelConfig) -> Result<Self, ModelError> {
+        // The processor where the build has it: shapes are the same everywhere.
+        let shapes = match DeviceChoice::Cpu.resolve().or_else(|_| DeviceChoice::Auto.resolve())? {
+            #[cfg(feature = "cpu")]
+            ResolvedDevice::Cpu(device) => shapes_of(&config.init::<crate::device::Cpu>(&device)),
+            #[cfg(feature = "cuda")]
+            ResolvedDevice::Cuda(device) => shapes_of(&config.init::<crate::device::Cuda>(&device)),
+        };
+        Ok(Self { name: config.name.clone(), shapes })
+    }
 }

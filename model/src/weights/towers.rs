@@ -116,3 +116,22 @@ pub(super) fn convnext_size<'a>(shapes: impl Iterator<Item = (&'a str, &'a [usiz
     }
     (!config.channels.contains(&0)).then_some(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ModelConfig;
+    use crate::weights::FitTarget;
+
+    #[test]
+    fn the_listed_tensors_are_those_of_the_towers_themselves() {
+        let base = FitTarget::of(&ModelConfig::base()).unwrap().shapes;
+        let under = |prefix: &str| -> Shapes {
+            base.iter()
+                .filter_map(|(name, shape)| Some((name.strip_prefix(prefix)?.to_owned(), shape.clone())))
+                .collect()
+        };
+        assert_eq!(under("vision."), convnext_shapes(&ConvNextConfig::base()));
+        assert_eq!(under("text."), bert_shapes(&BertConfig::base()));
+    }
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::commands::weights::{ConvertRequest, convert, inspect};
+use crate::commands::weights::{ConvertRequest, InspectRequest, convert, inspect};
 use crate::error::PipelineError;
 
 /// Convert and inspect weights.
@@ -31,10 +31,16 @@ enum WeightsCommand {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
-    /// List the tensors of a safetensors file or of a model folder.
+    /// List the tensors of a weight file or model folder, and what a model would take from it.
     Inspect {
-        /// The file or folder.
+        /// A .safetensors, .pth, .pt or .bin file, or a model folder.
         path: PathBuf,
+        /// The model to compare with: small, base, a config.json, or a model folder [default: a folder's own].
+        #[arg(long, value_name = "MODEL")]
+        model: Option<PathBuf>,
+        /// Print JSON instead of the table.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -44,7 +50,7 @@ impl WeightsArgs {
             WeightsCommand::Convert { vision, vision_kind, text, out } => {
                 convert(ConvertRequest { vision, vision_kind, text, out })
             }
-            WeightsCommand::Inspect { path } => inspect(&path),
+            WeightsCommand::Inspect { path, model, json } => inspect(&InspectRequest { path, model, json }),
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use model::ModelError;
+use model::config::ModelConfig;
 use model::vision::{ConvNextConfig, EfficientNetLiteConfig, VisionConfig};
-use model::weights::{PretrainedSources, TensorFile, convert_pretrained};
+use model::weights::{self, FitTarget, PretrainedSources, convert_pretrained};
 
 use crate::error::PipelineError;
 
@@ -51,24 +53,53 @@ fn vision_config(kind: &str) -> Result<VisionConfig, PipelineError> {
     Ok(VisionConfig::Convnext(config))
 }
 
-/// Prints name, shape and number of values of every tensor.
+/// What `geophrase weights inspect` was asked to do.
+#[derive(Clone, Debug)]
+pub struct InspectRequest {
+    /// A file of weights or a model folder.
+    pub path: PathBuf,
+    /// The model to compare with: `small`, `base`, a `config.json`, a model folder; a folder's own when none is named.
+    pub model: Option<PathBuf>,
+    /// Whether JSON is printed instead of the table.
+    pub json: bool,
+}
+
+/// Prints every tensor of a file, whether the file is sound, and what a model would take from it.
 ///
 /// # Errors
-/// A file that is missing or is no safetensors file.
-pub fn inspect(path: &Path) -> Result<(), PipelineError> {
-    let file = if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() };
-    let weights = TensorFile::read(&file)?;
-    let mut text = String::new();
-    let mut total = 0;
-    for (name, tensor) in &weights.tensors {
-        let count: usize = tensor.shape.iter().product();
-        total += count;
-        text.push_str(&format!("{count:>12}  {:<20}  {name}\n", format!("{:?}", tensor.shape)));
-    }
-    text.push_str(&format!("{total:>12}  values in {} tensors\n", weights.tensors.len()));
+/// A file that is missing, cut short, hostile or no file of weights; and, after it was described, one that a loader
+/// would refuse.
+pub fn inspect(request: &InspectRequest) -> Result<(), PipelineError> {
+    let own = request.path.join("config.json");
+    let config = match &request.model {
+        Some(model) => Some(model_config(model)?),
+        None if own.is_file() => Some(ModelConfig::read(&own)?),
+        None => None,
+    };
+    let target = config.as_ref().map(FitTarget::of).transpose()?;
+    let report = weights::inspect(&request.path, target.as_ref())?;
+    let text = if request.json {
+        let json = serde_json::to_string_pretty(&report);
+        json.map_err(|error| PipelineError::Write { path: "standard output".into(), source: error.into() })? + "\n"
+    } else {
+        report.table()
+    };
     // A reader such as `head` may have gone already.
     let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
+    match report.problems.into_iter().next() {
+        Some(reason) => Err(ModelError::Config { path: report.path, reason }.into()),
+        None => Ok(()),
+    }
+}
+
+/// A preset by name, or the configuration in a file or folder.
+fn model_config(model: &Path) -> Result<ModelConfig, PipelineError> {
+    match model.to_str() {
+        Some("small") => Ok(ModelConfig::small()),
+        Some("base") => Ok(ModelConfig::base()),
+        _ if model.is_dir() => Ok(ModelConfig::read(&model.join("config.json"))?),
+        _ => Ok(ModelConfig::read(model)?),
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +111,12 @@ mod tests {
         assert!(matches!(vision_config("efficientnet_lite2"), Ok(VisionConfig::EfficientnetLite(_))));
         assert!(matches!(vision_config("convnext_base"), Ok(VisionConfig::Convnext(_))));
         assert!(vision_config("efficientnet_lite9").is_err());
+    }
+
+    #[test]
+    fn models_are_known_by_name_and_by_file() {
+        assert_eq!(model_config(Path::new("base")).unwrap().name, "base");
+        assert_eq!(model_config(Path::new("small")).unwrap().name, "small");
+        assert!(model_config(Path::new("no/such/config.json")).is_err());
     }
 }
