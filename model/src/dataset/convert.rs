@@ -1,6 +1,6 @@
 //! From the layouts of others to neutral records.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -129,6 +129,10 @@ fn candidate(dataset: &Dataset, item: &DatasetItem, options: &ConvertOptions) ->
         other => other.to_string(),
     };
     let size = if let Some(folder) = &options.png {
+        let inside = Path::new(&item.image).components().all(|part| matches!(part, Component::Normal(_)));
+        if !inside {
+            return Err(format!("its picture {} has a name that leads out of its folder", item.image));
+        }
         let picture = read_rgb(&path).map_err(picture_reason)?;
         record.image = Path::new(&item.image).with_extension("png").to_string_lossy().into_owned();
         let size = (picture.rows, picture.cols);

@@ -115,3 +115,16 @@ fn whoever_hears_of_the_progress_may_end_the_work_and_no_file_is_left() {
         0
     );
 }
+
+#[test]
+fn a_name_that_leads_out_of_the_folder_writes_no_picture_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("set");
+    std::fs::create_dir(&root).unwrap();
+    miniature::picture(4, 4, 1).save(folder.path().join("out.tif")).unwrap();
+    std::fs::write(root.join("records.jsonl"), r#"{"id":"1","image":"../out.tif","phrase":"x","rle":null}"#).unwrap();
+    let options = ConvertOptions { png: Some(folder.path().join("png")), ..Default::default() };
+    let error = converted(&root, &options).unwrap_err().to_string();
+    assert!(error.contains("leads out of its folder"), "{error}");
+    assert!(!folder.path().join("out.png").exists());
+}

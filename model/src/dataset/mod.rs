@@ -2,6 +2,7 @@
 
 pub mod augment;
 pub mod coco;
+mod coco_folder;
 pub mod convert;
 pub mod expressions;
 pub mod images;

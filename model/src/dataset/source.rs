@@ -10,7 +10,7 @@ use super::mask::Mask;
 use super::mask_file::{GreyHistogram, read_mask_file};
 use super::record::ReferringRecord;
 use super::rle::Rle;
-use super::{records_folder, refsegrs, risbench, rrsisd};
+use super::{coco_folder, records_folder, refsegrs, risbench, rrsisd};
 use crate::error::ModelError;
 
 /// How a data set lies on disk.
@@ -25,6 +25,8 @@ pub enum DatasetKind {
     Risbench,
     /// Referring records beside their pictures, as this project writes them.
     Records,
+    /// A COCO file of labelled objects, beside its pictures.
+    Coco,
 }
 
 /// What a phrase refers to, as its data set says it.
@@ -92,7 +94,7 @@ pub struct Dataset {
 
 /// The name of a layout that does not exist.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown kind of data set {0:?}: use refsegrs, rrsisd, risbench or records")]
+#[error("unknown kind of data set {0:?}: use refsegrs, rrsisd, risbench, records or coco")]
 pub struct UnknownDatasetKind(String);
 
 impl FromStr for DatasetKind {
@@ -104,6 +106,7 @@ impl FromStr for DatasetKind {
             "rrsisd" => Ok(Self::Rrsisd),
             "risbench" => Ok(Self::Risbench),
             "records" => Ok(Self::Records),
+            "coco" => Ok(Self::Coco),
             other => Err(UnknownDatasetKind(other.to_owned())),
         }
     }
@@ -116,6 +119,7 @@ impl std::fmt::Display for DatasetKind {
             Self::Rrsisd => "RRSIS-D",
             Self::Risbench => "RISBench",
             Self::Records => "referring records",
+            Self::Coco => "COCO labels",
         })
     }
 }
@@ -138,6 +142,7 @@ impl Dataset {
             DatasetKind::Rrsisd => rrsisd::read(root)?,
             DatasetKind::Risbench => risbench::read(root)?,
             DatasetKind::Records => records_folder::read(root)?,
+            DatasetKind::Coco => coco_folder::read(root)?,
         };
         if dataset.items.is_empty() {
             return Err(ModelError::Data { path: root.to_owned(), reason: "holds no phrase".to_owned() });
@@ -285,9 +290,12 @@ fn sniff(root: &Path) -> Result<DatasetKind, ModelError> {
     if records_folder::find(root).is_some() {
         return Ok(DatasetKind::Records);
     }
+    if coco_folder::find(root).is_some() {
+        return Ok(DatasetKind::Coco);
+    }
     let reason = "looks like no data set that is known (RefSegRS: output_phrase_train.txt, images, masks; RRSIS-D: \
                   rrsisd/refs(unc).p, rrsisd/instances.json; RISBench: output_phrase_train.txt, img_rgb, mask; \
-                  records: records.jsonl): name the folder that holds these";
+                  records: records.jsonl; COCO: instances.json): name the folder that holds these";
     Err(ModelError::Data { path: root.to_owned(), reason: reason.to_owned() })
 }
 

@@ -32,9 +32,10 @@ enum DatasetCommand {
 /// A data set on disk.
 #[derive(Debug, Args)]
 struct SourceArgs {
-    /// The folder as it comes out of the archive: RefSegRS, RRSIS-D, RISBench, or one with records.jsonl.
+    /// The folder as it comes out of the archive: RefSegRS, RRSIS-D, RISBench; or a file or folder of records or of COCO
+    /// labels.
     root: PathBuf,
-    /// How it lies on disk: refsegrs, rrsisd, risbench or records [default: told by its files].
+    /// How it lies on disk: refsegrs, rrsisd, risbench, records or coco [default: told by its files].
     #[arg(long)]
     kind: Option<String>,
     /// Only this split; may be given several times.
