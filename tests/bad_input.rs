@@ -282,6 +282,24 @@ fn works(desk: &Desk, scene: &Path, more: &[&str]) -> serde_json::Value {
 }
 
 #[test]
+fn each_v_says_more() {
+    let desk = Desk::new();
+    let scene = desk.scene();
+    grey(1).write(&scene);
+    let model = shipped_model();
+    let said = |flags: &str| {
+        let more = ["--model", model.to_str().unwrap(), "--overwrite", flags];
+        let output = desk.segment(&scene, &more).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let [one, two, three] = ["-v", "-vv", "-vvv"].map(said);
+    assert_eq!(one.lines().count(), 1, "{one}");
+    assert!(two.contains("1 tiles of") && two.contains("wrote ") && !two.contains("read tile"), "{two}");
+    assert!(three.contains("read tile 0 at") && three.contains("answered the tile at"), "{three}");
+}
+
+#[test]
 fn odd_scenes_that_work() {
     let desk = Desk::new();
     let scene = desk.scene();
@@ -295,6 +313,9 @@ fn odd_scenes_that_work() {
     let palette = (0..=255).map(|i| [i, 255 - i, 7]).collect();
     Tiff { palette: Some(palette), ..grey(1) }.write(&scene);
     assert!(notes(&works(&desk, &scene, &[])).contains("palette"));
+    let report = works(&desk, &scene, &["--scale", "0,100"]);
+    assert!(notes(&report).contains("--scale says nothing about a palette"), "{report}");
+    assert_eq!(report["scene"]["scaling"]["method"], "none");
 
     // Alpha 0 in the left half: no data there.
     Tiff {

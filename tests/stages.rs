@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::tiff::Tiff;
+use common::tiff::{Place, Tiff};
 use common::{Rule, TILE_PX, Trial, band, bytes_in, names_in, paint, waves};
 use pipeline::config::{MinArea, OutputConfig};
 use pipeline::exit::Exit;
@@ -211,6 +211,21 @@ fn several_prompts_share_a_vector_file_and_have_a_raster_each() {
     assert_eq!(outcome.report.detections, per_prompt.iter().sum::<u64>());
     let text = std::fs::read_to_string(out.path().join("out.geojson")).unwrap();
     assert!(text.contains("red ground") && text.contains("green ground"));
+}
+
+#[test]
+fn detections_whose_area_is_unknown_are_kept_and_a_note_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = folder.path().join("scene.tif");
+    let bright = |row, col| if row < 3 && col < 3 { 255 } else { 0 };
+    Tiff { place: Place::NoCrs, ..Tiff::bytes(64, 64, 3, |row, col, _| bright(row, col)) }.write(&scene);
+    let out = tempfile::tempdir().unwrap();
+    let mut trial = Trial::new(&scene, out.path());
+    trial.scene_options.allow_no_crs = true;
+    trial.config.min_area = MinArea::M2(1e9);
+    let report = trial.run().unwrap().report;
+    assert_eq!((report.detections, report.prompts[0].below_min_area), (1, 0));
+    assert!(report.notes.iter().any(|note| note.contains("so --min-area kept them")), "{:?}", report.notes);
 }
 
 #[test]

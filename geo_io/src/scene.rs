@@ -102,7 +102,12 @@ impl Scene {
         })?;
         let reader = PixelReader::new(&dataset, colour)
             .map_err(|failure| GeoIoError::OpenScene { name: name.to_owned(), source: failure.into() })?;
-        let scaling = statistics::decide(&dataset, &reader, size, options.scale).map_err(|(window, failure)| {
+        let mut scale = options.scale;
+        if matches!(reader.colour(), bands::Colour::Palette(..)) && scale != ScaleChoice::Auto {
+            notes.push("--scale says nothing about a palette: its colours are used as they are".to_owned());
+            scale = ScaleChoice::Auto;
+        }
+        let scaling = statistics::decide(&dataset, &reader, size, scale).map_err(|(window, failure)| {
             GeoIoError::ReadWindow { name: name.to_owned(), window, source: failure.into() }
         })?;
         let pixel_size_m = GeoContext::of(place.affine, size, place.crs.as_ref()).pixel_size_m();

@@ -77,8 +77,10 @@ impl Closing {
             config: &job.config.views,
         })?;
         let tile_px = u32::try_from(views.tile.side_px).map_err(|_| PipelineError::Stopped("plan"))?;
+        let plan = TilePlan::new(info.size, tile_px, job.config.overlap)?;
+        tracing::info!("{} tiles of {tile_px} px, one every {} px", plan.len(), plan.stride_px());
         Ok(Self {
-            plan: Arc::new(TilePlan::new(info.size, tile_px, job.config.overlap)?),
+            plan: Arc::new(plan),
             views,
             info,
             model: job.model.clone(),
@@ -97,7 +99,7 @@ impl Closing {
         outputs.retain(|path| *path != self.names.report);
         let report = Report {
             versions: Versions { geophrase: env!("CARGO_PKG_VERSION"), gdal: geo_io::init_gdal() },
-            notes: self.info.notes.iter().chain(&self.views.notes).cloned().collect(),
+            notes: self.notes(written.area_unknown),
             views: ViewsReport {
                 tile: self.shown(&self.views.tile),
                 scene: self.views.scene.as_ref().map(|view| self.shown(view)),
@@ -142,7 +144,24 @@ impl Closing {
         let text = report.to_json();
         let own = pending_file(&self.names.report, self.config.outputs.overwrite, text.as_bytes())?;
         let files = written.pending.merge(own).commit()?;
+        for (stage, took) in &report.seconds {
+            tracing::info!("{stage}: {took:.3} s");
+        }
+        for file in &files {
+            tracing::info!("wrote {}", file.display());
+        }
         Ok(Outcome { report, files, detections: written.kept })
+    }
+
+    /// What a reader of the results should know.
+    fn notes(&self, area_unknown: u64) -> Vec<String> {
+        let mut notes: Vec<String> = self.info.notes.iter().chain(&self.views.notes).cloned().collect();
+        if area_unknown > 0 {
+            notes.push(format!(
+                "{area_unknown} detections have no area that can be measured, so --min-area kept them: give pixels, such as 40px"
+            ));
+        }
+        notes
     }
 
     /// A view as the report gives it.

@@ -116,12 +116,13 @@ impl RunConfig {
 }
 
 /// The model folder: the one named, else the environment's, else the one installed with the program, else the
-/// project's own.
+/// project's own. An empty variable counts as none.
 ///
 /// # Errors
 /// [`PipelineError::NoModel`] with the places looked in when none is named and none is found.
 pub fn find_model(named: Option<PathBuf>) -> Result<PathBuf, PipelineError> {
-    if let Some(folder) = named {
+    let in_environment = || std::env::var_os(MODEL_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    if let Some(folder) = named.or_else(in_environment) {
         return Ok(folder);
     }
     let installed =

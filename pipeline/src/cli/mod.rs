@@ -19,7 +19,7 @@ use crate::logging::{self, Verbosity};
 #[derive(Debug, Parser)]
 #[command(name = "geophrase", version, max_term_width = 110)]
 pub struct Cli {
-    /// Say more: a line of summary at the end; -vvv adds what helps to find a bug.
+    /// Say more: a line of summary at the end; -vv also what the stages do, -vvv what happens to every tile.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Say nothing but errors.

@@ -8,7 +8,7 @@ use geo_io::{ScaleChoice, SceneOptions};
 use model::DeviceChoice;
 
 use crate::commands::segment::{SegmentRequest, segment};
-use crate::config::{self, MODEL_VARIABLE, MinArea, OutputConfig, RunConfig};
+use crate::config::{self, MinArea, OutputConfig, RunConfig};
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
 use crate::run::signals;
@@ -92,8 +92,8 @@ impl ViewArgs {
 /// The model and the device it runs on.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct EngineArgs {
-    /// The model folder [default: the one shipped].
-    #[arg(long, env = MODEL_VARIABLE, value_name = "DIR")]
+    /// The model folder [default: what GEOPHRASE_MODEL names, else the one shipped].
+    #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
     /// Where to compute: auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]

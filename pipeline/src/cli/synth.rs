@@ -72,6 +72,9 @@ impl SynthArgs {
     pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
         let watched = verbosity.watched();
         match (self.out, self.dataset) {
+            (Some(_), _) if self.records.is_some() && self.phrases.is_empty() && !self.demo => {
+                Err(PipelineError::Usage("--records needs phrases to write records of: give --phrase PHRASE".into()))
+            }
             (Some(out), _) => {
                 let request = SceneRequest {
                     out,

@@ -80,6 +80,17 @@ fn load(
 ) -> Result<Job, PipelineError> {
     let SegmentRequest { scene, scene_options, device, run: config, verbosity, keep_detections, .. } = request;
     let scene = Scene::open(&scene, &scene_options)?;
+    let info = scene.info();
+    tracing::info!(
+        "scene {}: {} x {} px, bands {:?} of {}, scaling {:?}, pixel size {:?} m",
+        info.name,
+        info.size.width,
+        info.size.height,
+        info.bands,
+        info.data_type,
+        info.scaling,
+        info.pixel_size_m
+    );
     if matches!(config.min_area, MinArea::M2(min) if min > 0.0) && scene.info().crs.is_none() {
         let reason = "a scene without a CRS has no square metres: give --min-area in pixels, such as 40px";
         return Err(PipelineError::Usage(reason.into()));
@@ -87,6 +98,7 @@ fn load(
     let options = SegmenterOptions { device, raw_uncertainty: config.raw_uncertainty, ..SegmenterOptions::default() };
     let predictor = engine::open(folder, &prompts, &options)?;
     let model = engine::described(predictor.info());
+    tracing::info!("model {} ({}) on {}, tiles of {} px", model.name, folder.display(), model.device, model.tile_px);
     let prompts = prompts.into_iter().map(PromptSpec::new).collect();
     let watched = verbosity.watched();
     Ok(Job { scene, predictor, model, prompts, config, names, watched, keep_detections })

@@ -63,6 +63,7 @@ impl InferStage {
                 answered.extend(queue.flush()?);
             }
             for tile in answered {
+                tracing::debug!("answered the tile at {}: {:?}", tile.tile.window, tile.answer);
                 progress.advance(1);
                 if output.blocking_send(tile).is_err() {
                     return Ok(queue.clock.total());

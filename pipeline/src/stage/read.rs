@@ -43,6 +43,7 @@ impl ReadStage {
             self.cancel.check(Self::NAME)?;
             let tile = self.plan.tile(index);
             let pixels = clock.time(|| self.scene.read_rgb(tile.window))?;
+            tracing::debug!("read tile {index} at {}", tile.window);
             if self.output.blocking_send(TilePixels { tile, pixels }).is_err() {
                 break;
             }

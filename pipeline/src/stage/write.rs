@@ -62,6 +62,8 @@ pub struct Written {
     pub detections: Vec<u64>,
     /// Detections smaller than the user wants them, per prompt.
     pub below_min_area: Vec<u64>,
+    /// Detections whose area is unknown, and which are there although a smallest area was asked for.
+    pub area_unknown: u64,
     /// Pixels of the mask, per prompt.
     pub mask_px: Vec<u64>,
     /// The first detections, as many as were asked for.
@@ -112,6 +114,7 @@ struct Tracing {
     keep: usize,
     detections: Vec<u64>,
     below_min_area: Vec<u64>,
+    area_unknown: u64,
     mask_px: Vec<u64>,
     kept: Vec<Detection>,
 }
@@ -130,6 +133,7 @@ impl Tracing {
             keep: stage.keep,
             detections: none.clone(),
             below_min_area: none.clone(),
+            area_unknown: 0,
             mask_px: none,
             kept: Vec::new(),
         })
@@ -152,6 +156,8 @@ impl Tracing {
                 self.below_min_area[prompt] += 1;
                 continue;
             }
+            let unknown = matches!(self.min_area, MinArea::M2(min) if min > 0.0) && detection.area_m2.is_none();
+            self.area_unknown += u64::from(unknown);
             if let Some(vector) = vector.as_mut() {
                 vector.write(&detection)?;
             }
@@ -175,7 +181,7 @@ impl Tracing {
         if let Some(vector) = writers.vector {
             pending = pending.merge(vector.finish()?);
         }
-        let Self { detections, below_min_area, mask_px, kept, .. } = self;
-        Ok(Written { pending, detections, below_min_area, mask_px, kept })
+        let Self { detections, below_min_area, area_unknown, mask_px, kept, .. } = self;
+        Ok(Written { pending, detections, below_min_area, area_unknown, mask_px, kept })
     }
 }
