@@ -24,8 +24,8 @@ struct Taps {
     weights: Vec<i32>,
 }
 
-/// Taps for each of `to` pixels along an axis of `from` pixels.
-fn triangle_taps(from: usize, to: usize) -> Vec<Taps> {
+/// The first source pixel and the weights, of sum 1, that make each of `to` pixels along an axis of `from` pixels.
+pub(crate) fn triangle_weights(from: usize, to: usize) -> Vec<(usize, Vec<f64>)> {
     let scale = from as f64 / to as f64;
     let filter_scale = scale.max(1.0);
     let support = filter_scale;
@@ -34,20 +34,23 @@ fn triangle_taps(from: usize, to: usize) -> Vec<Taps> {
             let centre = (at as f64 + 0.5) * scale;
             let first = ((centre - support + 0.5) as i64).max(0) as usize;
             let end = ((centre + support + 0.5) as i64).clamp(0, from as i64) as usize;
-            let raw: Vec<f64> = (first..end)
+            let mut weights: Vec<f64> = (first..end)
                 .map(|px| (1.0 - ((px as f64 - centre + 0.5) * (1.0 / filter_scale)).abs()).max(0.0))
                 .collect();
-            let total: f64 = raw.iter().sum();
-            let weights = raw
-                .iter()
-                .map(|weight| {
-                    let weight = if total == 0.0 { *weight } else { weight / total };
-                    (0.5 + weight * f64::from(1_u32 << WEIGHT_BITS)) as i32
-                })
-                .collect();
-            Taps { first, weights }
+            let total: f64 = weights.iter().sum();
+            if total != 0.0 {
+                weights.iter_mut().for_each(|weight| *weight /= total);
+            }
+            (first, weights)
         })
         .collect()
+}
+
+/// The same in fixed point.
+fn triangle_taps(from: usize, to: usize) -> Vec<Taps> {
+    let fixed = |weight: &f64| (0.5 + weight * f64::from(1_u32 << WEIGHT_BITS)) as i32;
+    let taps = |(first, weights): (usize, Vec<f64>)| Taps { first, weights: weights.iter().map(fixed).collect() };
+    triangle_weights(from, to).into_iter().map(taps).collect()
 }
 
 /// One new value: weighted sum of values `stride` apart, rounded and held inside 0 to 255.
@@ -140,4 +143,38 @@ mod tests {
     fn the_same_size_changes_nothing() {
         assert_eq!(resized(3, 5), SOURCE);
     }
+
+    /// FNV-1a of 64 bits.
+    fn fnv(bytes: &[u8]) -> u64 {
+        bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    }
+
+    #[test]
+    fn pictures_and_masks_of_many_sizes_agree_with_pillow_bit_for_bit() {
+        for ([rows, cols], [to_rows, to_cols], bilinear, nearest) in PILLOW {
+            let at = (0..rows).flat_map(|r| (0..cols).map(move |c| (r, c)));
+            let value = |r: usize, c: usize, band: usize| {
+                r * 7 + c * 13 + band * 29 + (r * c) % 31 * 5 + (r / 40 + c / 40) % 2 * 90
+            };
+            let rgb = at.clone().flat_map(|(r, c)| (0..3).map(move |band| (value(r, c, band) % 256) as u8)).collect();
+            let picture = resized_bilinear(&RgbImage { rows, cols, rgb }, to_rows, to_cols);
+            assert_eq!(fnv(&picture.rgb), bilinear, "{rows} x {cols} to {to_rows} x {to_cols}");
+
+            let bits = at.map(|(r, c)| u8::from((r / 3 + c / 5) % 3 == 0 || (r * c) % 17 == 3)).collect();
+            let mask = crate::dataset::Mask::new(rows, cols, bits).unwrap().resized_nearest(to_rows, to_cols);
+            assert_eq!(fnv(mask.bits()), nearest, "{rows} x {cols} to {to_rows} x {to_cols}");
+        }
+    }
+
+    /// Sizes, and the hashes of what Pillow 13 made of the formulas above: `tests/parity/evaluation.py` prints them.
+    const PILLOW: [([usize; 2], [usize; 2], u64, u64); 8] = [
+        ([800, 800], [480, 480], 0xaf3b_3ee5_de61_596a, 0x2309_c22b_93d5_4af3),
+        ([801, 800], [480, 480], 0xd814_8b2e_3142_d129, 0x8f2e_cbf8_4d0e_aeb4),
+        ([512, 512], [480, 480], 0x573d_256d_7519_59ab, 0x2067_115e_208c_646b),
+        ([333, 517], [480, 480], 0xa15c_d8f4_6f5d_9ea1, 0xc43d_0c3f_724e_f20b),
+        ([97, 61], [480, 480], 0x251a_132f_8f3e_8ce4, 0x7b96_1289_8de3_8e47),
+        ([512, 700], [128, 96], 0xc9aa_8be7_3574_c3f2, 0xfc15_0424_fd3e_94b6),
+        ([480, 480], [480, 480], 0x84e6_05f3_b66c_af01, 0x7302_0c43_a123_cd92),
+        ([1, 1000], [3, 7], 0xbf27_86cf_6d2f_ae08, 0x69e0_eba6_c4c1_bac8),
+    ];
 }

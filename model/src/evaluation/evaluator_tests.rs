@@ -1,4 +1,5 @@
 use super::*;
+use crate::evaluation::{EmptyUnion, PrecisionOperator, Protocol};
 
 /// One row of ten pixels; `marked` of them from the left are predicted, `from..to` are true.
 struct Case {
@@ -204,7 +205,8 @@ fn the_json_has_the_documented_names() {
     evaluator.add(&case(4, Some(0..8)).outcome("a", Some("size"), Some("ship"))).unwrap();
     let report = evaluator.report();
     let json = serde_json::to_value(&report).unwrap();
-    for name in ["n", "n_target", "miou", "oiou", "ece_p", "ece_u", "auroc_u", "auroc_entropy"] {
+    let numbers = ["n", "n_target", "miou", "oiou", "ece_p", "ece_u", "auroc_u", "auroc_entropy", "aurc_u", "aupr_u"];
+    for name in numbers {
         assert!(json[name].is_number(), "{name}");
         assert!(json["kind"]["size"][name].is_number(), "kind.size.{name}");
         assert!(json["category"]["ship"][name].is_number(), "category.ship.{name}");
@@ -213,23 +215,44 @@ fn the_json_has_the_documented_names() {
         assert!(json.as_object().unwrap()[name].is_null(), "{name}");
     }
     assert_eq!(json["pr"], serde_json::json!({"0.5": 1.0, "0.6": 0.0, "0.7": 0.0, "0.8": 0.0, "0.9": 0.0}));
-    assert_eq!(json["protocol"]["compare"], "image");
+    assert_eq!(json["protocol"]["compare"], "original");
+    assert_eq!(json["miou_ci95"], serde_json::json!([0.5, 0.5]));
     assert_eq!(serde_json::from_value::<EvalReport>(json).unwrap(), report);
 }
 
 #[test]
-fn the_table_shows_all_records_each_kind_and_each_category() {
+fn the_table_fits_a_hundred_columns_and_shows_all_groups() {
+    let mut evaluator = Evaluator::new(EvalOptions::new(Protocol::Lavt));
+    let long = "a category whose name goes on and on";
+    evaluator.add(&case(4, Some(0..8)).outcome("a", Some("size"), Some(long))).unwrap();
+    evaluator.add(&case(4, None).outcome("b", Some("no_target"), None)).unwrap();
+    let report = evaluator.report();
+    let table = report.table();
+    assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    assert!(table.is_ascii(), "{table}");
+    let row = |start: &str| table.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
+    assert_eq!(row("  mIoU "), "  mIoU                         0.500   0.500 to 0.500");
+    assert_eq!(
+        row("all"),
+        "all                              2      1  0.500  0.000  0.500  1.000  0.000  0.000   0.000   0.500"
+    );
+    assert!(row("  silence").contains("0.000"), "{table}");
+    assert!(row("  AUROC").contains("0.5000        -   0.5000   +0.0000"), "{table}");
+    assert!(row("  a category whose name goe~").contains("0.500"), "{table}");
+    assert!(row("  10 % and more").contains("0.500"), "{table}");
+    assert!(row("  below 16 x 16 px").contains("0.500"), "{table}");
+}
+
+#[test]
+fn the_plot_is_a_drawing_with_four_panels() {
     let mut evaluator = Evaluator::new(EvalOptions::default());
-    evaluator.add(&case(4, Some(0..8)).outcome("a", Some("size"), Some("storage tank"))).unwrap();
-    let table = evaluator.report().table();
-    let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(
-        lines[0],
-        "                    n  target   mIoU   oIoU  Pr@0.5  Pr@0.7  Pr@0.9  silence  AUROC u  ECE p  ECE u"
-    );
-    assert_eq!(
-        lines[1],
-        "all                 1       1  0.500  0.500   1.000   0.000   0.000        -    0.500  0.350  0.150"
-    );
-    assert!(lines[3].starts_with("  size  ") && lines[5].starts_with("  storage tank  "), "{table}");
+    evaluator.add(&case(4, Some(0..8)).outcome("a", None, None)).unwrap();
+    let mut report = evaluator.report();
+    report.model = Some("a<b 0123456789abcdef".to_owned());
+    let plot = report.plot();
+    assert!(plot.starts_with("<svg ") && plot.ends_with("</svg>\n"));
+    assert!(plot.contains("a&lt;b 0123456789ab: 1 records about 1 pictures"), "{plot}");
+    assert!(!plot.contains("NaN") && !plot.contains("inf"), "{plot}");
+    let empty = Evaluator::new(EvalOptions::default()).report().plot();
+    assert!(!empty.contains("NaN") && !empty.contains("inf"), "{empty}");
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-use super::histogram::{RankHistogram, Reliability};
+use super::bootstrap::Replicates;
+use super::counted::{Doubt, PixelCounts, RecordCounts};
 use super::protocol::{EmptyUnion, EvalOptions, PRECISION_BARS, PrecisionOperator};
+use super::ranks::{FINE_BINS, RankCounts};
+use super::reliability::Reliability;
 use super::report::Scores;
 
 /// How many pixels of a prediction and its truth meet.
@@ -19,6 +19,12 @@ pub struct Overlap {
 }
 
 impl Overlap {
+    /// Counts a pixel.
+    pub(crate) fn add(&mut self, marked: bool, belongs: bool) {
+        self.intersection_px += u64::from(marked && belongs);
+        self.union_px += u64::from(marked || belongs);
+    }
+
     /// Intersection over union; `None` where the rule for an empty union is to skip.
     #[must_use]
     pub fn iou(self, empty_union: EmptyUnion) -> Option<f64> {
@@ -33,47 +39,52 @@ impl Overlap {
     }
 }
 
-/// How well probability and uncertainty foretell, pixel by pixel.
-#[derive(Clone, Debug)]
-pub(crate) struct PixelScores {
-    pub(crate) uncertainty_rank: RankHistogram,
-    pub(crate) rus_rank: RankHistogram,
-    pub(crate) entropy_rank: RankHistogram,
-    pub(crate) probability: Reliability,
-    pub(crate) uncertainty: Reliability,
+/// Sums over records with a target from which mIoU, oIoU and Pr@X follow.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MaskSums {
+    /// Records that count.
+    pub(crate) scored: usize,
+    pub(crate) iou: f64,
+    pub(crate) overlap: Overlap,
+    pub(crate) passed: [usize; PRECISION_BARS.len()],
 }
 
-impl PixelScores {
-    pub(crate) fn new() -> Self {
-        Self {
-            uncertainty_rank: RankHistogram::new(),
-            rus_rank: RankHistogram::new(),
-            entropy_rank: RankHistogram::new(),
-            probability: Reliability::default(),
-            uncertainty: Reliability::default(),
+impl MaskSums {
+    pub(crate) fn add(&mut self, overlap: Overlap, options: &EvalOptions) {
+        self.overlap.intersection_px += overlap.intersection_px;
+        self.overlap.union_px += overlap.union_px;
+        let Some(iou) = overlap.iou(options.empty_union) else { return };
+        self.scored += 1;
+        self.iou += iou;
+        for (count, passed) in self.passed.iter_mut().zip(passes(iou, options.precision_operator)) {
+            *count += usize::from(passed);
         }
     }
 
-    fn merge(&mut self, other: &Self) {
-        self.uncertainty_rank.merge(&other.uncertainty_rank);
-        self.rus_rank.merge(&other.rus_rank);
-        self.entropy_rank.merge(&other.entropy_rank);
-        self.probability.merge(&other.probability);
-        self.uncertainty.merge(&other.uncertainty);
+    pub(crate) fn miou(&self) -> Option<f64> {
+        (self.scored > 0).then(|| self.iou / self.scored as f64)
+    }
+
+    pub(crate) fn oiou(&self) -> Option<f64> {
+        let Overlap { intersection_px, union_px } = self.overlap;
+        (union_px > 0).then(|| intersection_px as f64 / union_px as f64)
+    }
+
+    pub(crate) fn pr(&self) -> BTreeMap<String, Option<f64>> {
+        let share = |count: usize| (self.scored > 0).then(|| count as f64 / self.scored as f64);
+        PRECISION_BARS.iter().zip(self.passed).map(|(&(_, name), count)| (name.to_owned(), share(count))).collect()
     }
 }
 
-/// A record with a target, counted.
-pub(crate) struct Target<'a> {
-    pub(crate) overlap: Overlap,
-    pub(crate) truth_is_empty: bool,
-    pub(crate) iou: Option<f64>,
-    pub(crate) category: Option<&'a str>,
-    pub(crate) pixels: &'a PixelScores,
-    pub(crate) has_rus: bool,
+/// Which bars of Pr@X an IoU passes.
+pub(crate) fn passes(iou: f64, operator: PrecisionOperator) -> [bool; PRECISION_BARS.len()] {
+    PRECISION_BARS.map(|(bar, _)| match operator {
+        PrecisionOperator::Ge => iou >= bar,
+        PrecisionOperator::Gt => iou > bar,
+    })
 }
 
-/// The counts of one group of records: all of them, one kind, or one category.
+/// The counts of one group of records: all of them, one kind, one category, one range of sizes.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     targets: usize,
@@ -81,119 +92,107 @@ pub(crate) struct Group {
     with_rus: usize,
     nulls: usize,
     silent: usize,
-    overlap: Overlap,
-    ious: Vec<f64>,
+    pub(crate) masks: MaskSums,
     /// Records and sum of their IoU.
     categories: BTreeMap<String, (usize, f64)>,
-    pixels: PixelScores,
+    /// By [`Doubt`].
+    pub(crate) ranks: [RankCounts; 3],
+    /// By [`Doubt`].
+    pub(crate) doubts: [Reliability; 3],
+    pub(crate) probability: Reliability,
+    /// IoU and records.
+    resampled: Replicates<2>,
 }
 
 impl Group {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(rounds: usize) -> Self {
         Self {
             targets: 0,
             empty_truths: 0,
             with_rus: 0,
             nulls: 0,
             silent: 0,
-            overlap: Overlap::default(),
-            ious: Vec::new(),
+            masks: MaskSums::default(),
             categories: BTreeMap::new(),
-            pixels: PixelScores::new(),
+            ranks: [(); 3].map(|()| RankCounts::new(FINE_BINS)),
+            doubts: Default::default(),
+            probability: Reliability::default(),
+            resampled: Replicates::new(rounds),
         }
     }
 
-    /// Counts a record whose phrase refers to nothing.
-    pub(crate) fn add_null(&mut self, silent: bool) {
-        self.nulls += 1;
-        self.silent += usize::from(silent);
-    }
-
-    /// Counts a record with a target.
-    pub(crate) fn add_target(&mut self, target: &Target<'_>) {
+    /// Counts a record; `weights` say how often each resample counts it.
+    pub(crate) fn add(&mut self, record: &RecordCounts, weights: &[u8], options: &EvalOptions) {
+        let Some(pixels) = &record.pixels else {
+            self.nulls += 1;
+            self.silent += usize::from(record.score.silent == Some(true));
+            return;
+        };
         self.targets += 1;
-        self.empty_truths += usize::from(target.truth_is_empty);
-        self.with_rus += usize::from(target.has_rus);
-        self.overlap.intersection_px += target.overlap.intersection_px;
-        self.overlap.union_px += target.overlap.union_px;
-        self.pixels.merge(target.pixels);
-        let Some(iou) = target.iou else { return };
-        self.ious.push(iou);
-        if let Some(category) = target.category {
-            let entry = self.categories.entry(category.to_owned()).or_default();
+        self.empty_truths += usize::from(record.score.truth_px == Some(0));
+        self.with_rus += usize::from(pixels.has_rus);
+        self.masks.add(record.overlap, options);
+        self.add_pixels(pixels);
+        let Some(iou) = record.score.iou else { return };
+        self.resampled.add(weights, [iou, 1.0]);
+        if let Some(category) = &record.score.category {
+            let entry = self.categories.entry(category.clone()).or_default();
             entry.0 += 1;
             entry.1 += iou;
         }
     }
 
+    fn add_pixels(&mut self, pixels: &PixelCounts) {
+        for at in 0..3 {
+            self.ranks[at].add_bins(&pixels.ranks[at], 1);
+            self.doubts[at].add_record(&pixels.doubts[at], 1);
+        }
+        self.probability.add_record(&pixels.probability, 1);
+    }
+
+    /// Whether a number about the scorer's own map can be compared with the others: over some of the records, it cannot.
+    pub(crate) fn has_rus(&self) -> bool {
+        self.with_rus == self.targets
+    }
+
     /// The numbers of this group.
     pub(crate) fn scores(&self, options: &EvalOptions) -> Scores {
+        let [u, rus, entropy] = &self.ranks;
+        let known = |value: Option<f64>| value.filter(|_| self.has_rus());
         Scores {
             n: self.targets + self.nulls,
             n_target: self.targets,
             n_null: self.nulls,
             n_empty_truth: self.empty_truths,
-            miou: mean(&self.ious),
-            oiou: (self.overlap.union_px > 0)
-                .then(|| self.overlap.intersection_px as f64 / self.overlap.union_px as f64),
-            pr: PRECISION_BARS
-                .iter()
-                .map(|&(bar, name)| (name.to_owned(), self.precision(bar, options.precision_operator)))
-                .collect(),
+            miou: self.masks.miou(),
+            miou_ci95: self.resampled.ratio(0, 1),
+            oiou: self.masks.oiou(),
+            pr: self.masks.pr(),
             miou_category_mean: self.category_mean(options.min_category_records),
             silence: (self.nulls > 0).then(|| self.silent as f64 / self.nulls as f64),
-            auroc_u: self.pixels.uncertainty_rank.auroc(),
-            // A number over some of the records could not be compared with the other two.
-            auroc_rus: if self.with_rus == self.targets { self.pixels.rus_rank.auroc() } else { None },
-            auroc_entropy: self.pixels.entropy_rank.auroc(),
-            ece_p: self.pixels.probability.ece(),
-            ece_u: self.pixels.uncertainty.ece(),
+            error_rate: self.doubts[Doubt::U as usize].event_rate(),
+            auroc_u: u.auroc(),
+            auroc_rus: known(rus.auroc()),
+            auroc_entropy: entropy.auroc(),
+            aupr_u: u.average_precision(),
+            aupr_rus: known(rus.average_precision()),
+            aupr_entropy: entropy.average_precision(),
+            aurc_u: u.aurc(),
+            aurc_rus: known(rus.aurc()),
+            aurc_entropy: entropy.aurc(),
+            aurc_ideal: u.aurc_ideal(),
+            ece_p: self.probability.ece(),
+            ece_u: self.doubts[Doubt::U as usize].ece(),
+            ece_rus: known(self.doubts[Doubt::Rus as usize].ece()),
+            ece_entropy: self.doubts[Doubt::Entropy as usize].ece(),
         }
     }
 
-    /// The 95 % interval of the mean IoU, by resampling the records.
-    pub(crate) fn miou_interval(&self, options: &EvalOptions) -> Option<[f64; 2]> {
-        bootstrap_interval(&self.ious, options.bootstrap_rounds, options.seed)
-    }
-
-    fn precision(&self, bar: f64, operator: PrecisionOperator) -> Option<f64> {
-        let passed = self.ious.iter().filter(|&&iou| match operator {
-            PrecisionOperator::Ge => iou >= bar,
-            PrecisionOperator::Gt => iou > bar,
-        });
-        (!self.ious.is_empty()).then(|| passed.count() as f64 / self.ious.len() as f64)
-    }
-
     fn category_mean(&self, min_records: usize) -> Option<f64> {
-        let means: Vec<f64> = self
-            .categories
-            .values()
-            .filter(|(records, _)| *records >= min_records.max(1))
-            .map(|(records, sum)| sum / *records as f64)
-            .collect();
-        mean(&means)
+        let large = self.categories.values().filter(|(records, _)| *records >= min_records.max(1));
+        let means: Vec<f64> = large.map(|(records, sum)| sum / *records as f64).collect();
+        (!means.is_empty()).then(|| means.iter().sum::<f64>() / means.len() as f64)
     }
-}
-
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// The middle 95 % of the means of resamples drawn with replacement.
-fn bootstrap_interval(values: &[f64], rounds: usize, seed: u64) -> Option<[f64; 2]> {
-    if values.is_empty() || rounds == 0 {
-        return None;
-    }
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut means: Vec<f64> = (0..rounds)
-        .map(|_| {
-            let sum: f64 = (0..values.len()).map(|_| values[rng.random_range(0..values.len())]).sum();
-            sum / values.len() as f64
-        })
-        .collect();
-    means.sort_by(f64::total_cmp);
-    let at = |share: f64| means[(share * (rounds - 1) as f64).round() as usize];
-    Some([at(0.025), at(0.975)])
 }
 
 #[cfg(test)]
@@ -210,18 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn equal_records_leave_nothing_to_the_resampling() {
-        assert_eq!(bootstrap_interval(&[0.5; 40], 100, 1), Some([0.5, 0.5]));
-        assert_eq!(bootstrap_interval(&[], 100, 1), None);
-        assert_eq!(bootstrap_interval(&[0.5], 0, 1), None);
-    }
-
-    #[test]
-    fn the_interval_is_as_wide_as_the_normal_law_says_and_the_same_for_a_seed() {
-        // Half 0, half 1, n = 400: deviation 0.5 / 20 = 0.025, so 0.5 -+ 1.96 * 0.025 = 0.451 to 0.549.
-        let values: Vec<f64> = (0..400).map(|at| f64::from(at % 2)).collect();
-        let [low, high] = bootstrap_interval(&values, 2_000, 1).unwrap();
-        assert!((low - 0.451).abs() < 0.006 && (high - 0.549).abs() < 0.006, "{low} {high}");
-        assert_eq!(bootstrap_interval(&values, 2_000, 1), Some([low, high]));
+    fn an_iou_on_the_bar_passes_it_or_not_by_the_operator() {
+        assert_eq!(passes(0.7, PrecisionOperator::Ge), [true, true, true, false, false]);
+        assert_eq!(passes(0.7, PrecisionOperator::Gt), [true, true, false, false, false]);
     }
 }

@@ -217,4 +217,34 @@ mod tests {
         assert!(refused.contains("no word that the model knows"), "{refused}");
         assert!(tiny(20).encode_prompt("zyx ship").is_ok());
     }
+
+    #[test]
+    fn the_shipped_vocabulary_gives_the_ids_of_transformers_cut_to_twenty() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/models/small/tokenizer.json");
+        let tokenizer = PromptTokenizer::from_file(&shipped, 20).unwrap();
+        // `tests/parity/evaluation.py` printed how many ids transformers' BertTokenizer gives, and the first twenty.
+        for (phrase, all, ids) in [
+            ("the storage tanks", 5, &[101, 1996, 5527, 7286, 102][..]),
+            (
+                "The grey, rectangular warehouse on the left side of the roundabout which is closest to the airport's \
+                 second runway",
+                24,
+                &[
+                    101, 1996, 4462, 1010, 10806, 9746, 2006, 1996, 2187, 2217, 1997, 1996, 22831, 2029, 2003, 7541,
+                    2000, 1996, 3199, 1005,
+                ],
+            ),
+            (
+                "a tennis-court located to the upper right of the swimming pool at the caf\u{e9}",
+                18,
+                &[
+                    101, 1037, 5093, 1011, 2457, 2284, 2000, 1996, 3356, 2157, 1997, 1996, 5742, 4770, 2012, 1996,
+                    7668, 102,
+                ],
+            ),
+        ] {
+            assert_eq!(tokenizer.token_ids(phrase).unwrap().len(), all, "{phrase}");
+            assert_eq!(tokenizer.encode(phrase).unwrap(), ids, "{phrase}");
+        }
+    }
 }
