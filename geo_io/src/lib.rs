@@ -43,7 +43,7 @@ pub use transform::Affine;
 pub use vector_writer::{VectorFormat, VectorOptions, VectorWriter};
 pub use vectorize::{Component, ComponentStats, StripVectorizer, VectorizeOptions};
 pub use window::PixelWindow;
-pub use write_guard::{PendingOutput, pending_file};
+pub use write_guard::{PendingOutput, pending_copy, pending_file};
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
@@ -156,9 +156,17 @@ impl PendingOutput {
 ///
 /// # Errors
 /// When it exists and may not be replaced, cannot be created, or cannot be written.
-pub fn pending_file(path: &Path, overwrite: bool, bytes: &[u8]) -> Result<PendingOutput, GeoIoError> {
+pub fn pending_file(path: &Path, overwrite: bool, mut bytes: &[u8]) -> Result<PendingOutput, GeoIoError> {
+    pending_copy(path, overwrite, &mut bytes)
+}
+
+/// Writes aside what a source gives, ready to be committed.
+///
+/// # Errors
+/// Those of [`pending_file`], and those of the source.
+pub fn pending_copy(path: &Path, overwrite: bool, source: &mut dyn io::Read) -> Result<PendingOutput, GeoIoError> {
     let (output, mut file) = TempOutput::create(path, overwrite)?;
-    file.write_all(bytes).map_err(|error| output.failed(error))?;
+    io::copy(source, &mut file).map_err(|error| output.failed(error))?;
     output.seal()
 }
 
