@@ -1,5 +1,6 @@
 //! `config.json` of a model folder: every size of the model, and how its outputs are calibrated.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,43 @@ pub struct ModelConfig {
     /// How logits become probabilities, fitted on validation data.
     #[serde(default)]
     pub calibration: Calibration,
+    /// What the weights have seen.
+    #[serde(default, skip_serializing_if = "TrainedOn::is_empty")]
+    pub trained_on: TrainedOn,
+}
+
+/// What the weights of a model have seen, for people to read; nothing is computed from it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainedOn {
+    /// What phrases referred to, and how many records did.
+    pub categories: BTreeMap<String, u64>,
+    /// Where the pictures came from.
+    pub sources: Vec<TrainingSource>,
+    /// What the terms of the pictures mean for the use of the weights.
+    pub licence_note: String,
+}
+
+/// A set of pictures that a model was trained on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSource {
+    /// Its name.
+    pub name: String,
+    /// How many of its pictures were used; `None` where they were drawn while training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<u64>,
+    /// The terms of its pictures.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub licence: String,
+}
+
+impl TrainedOn {
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.categories.is_empty() && self.sources.is_empty() && self.licence_note.is_empty()
+    }
 }
 
 /// The side at which a whole scene is shown where `config.json` does not say.
@@ -100,6 +138,7 @@ impl ModelConfig {
                 presence: false,
             },
             calibration: Calibration::default(),
+            trained_on: TrainedOn::default(),
         }
     }
 
@@ -130,6 +169,7 @@ impl ModelConfig {
                 presence: true,
             },
             calibration: Calibration::default(),
+            trained_on: TrainedOn::default(),
         }
     }
 
@@ -199,5 +239,20 @@ mod tests {
             let refused = ModelConfig::parse(&serde_json::to_string(&config).unwrap()).unwrap_err();
             assert!(refused.contains("is not a multiple of 32"), "{refused}");
         }
+    }
+
+    #[test]
+    fn what_a_model_was_trained_on_is_optional_and_comes_back() {
+        let mut config = ModelConfig::small();
+        let text = serde_json::to_string(&config).unwrap();
+        assert!(!text.contains("trained_on"), "{text}");
+        assert_eq!(ModelConfig::parse(&text), Ok(config.clone()));
+        config.trained_on = TrainedOn {
+            categories: BTreeMap::from([("ship".to_owned(), 12)]),
+            sources: vec![TrainingSource { name: "drawn scenes".to_owned(), ..TrainingSource::default() }],
+            licence_note: "free".to_owned(),
+        };
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(ModelConfig::parse(&text), Ok(config));
     }
 }

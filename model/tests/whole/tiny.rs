@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::backend::Backend;
 use burn_flex::Flex;
-use model::config::{DecoderConfig, ModelConfig};
+use model::config::{DecoderConfig, ModelConfig, TrainedOn};
 use model::evaluation::calibration::Calibration;
 use model::text::BertConfig;
 use model::vision::{ConvNextConfig, VisionConfig};
@@ -47,6 +47,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
             presence: true,
         },
         calibration: Calibration::default(),
+        trained_on: TrainedOn::default(),
     }
 }
 

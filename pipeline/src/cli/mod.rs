@@ -4,6 +4,7 @@ mod ablate;
 mod dataset;
 mod demo;
 mod eval;
+mod model;
 mod preview;
 mod segment;
 mod synth;
@@ -43,6 +44,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Look at and convert data sets.
     Dataset(dataset::DatasetArgs),
+    /// Say what a model folder holds.
+    Model(model::ModelArgs),
     /// Convert and inspect weights.
     Weights(weights::WeightsArgs),
     /// Draw scene, mask and uncertainty side by side.
@@ -66,6 +69,7 @@ impl Cli {
             Command::Ablate(args) => args.run(verbosity),
             Command::Eval(args) => args.run(verbosity),
             Command::Dataset(args) => args.run(verbosity),
+            Command::Model(args) => args.run(),
             Command::Weights(args) => args.run(),
             Command::Preview(args) => args.run(),
             Command::Demo(args) => args.run(verbosity),

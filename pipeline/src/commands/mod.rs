@@ -4,6 +4,7 @@ pub mod ablate;
 pub mod dataset;
 pub mod demo;
 pub mod eval;
+pub mod model;
 pub mod preview;
 pub mod segment;
 pub mod synth;
