@@ -108,10 +108,40 @@ fn drawn_records_can_be_scored() {
     let json = folder.path().join("scores.json");
     let drawn = geophrase().args(["synth", "--count", "3", "--seed", "5", "--dataset"]).arg(&set).status().unwrap();
     assert!(drawn.success());
-    let mut eval = geophrase();
-    eval.arg("eval").arg("--records").arg(set.join("records.jsonl")).arg("--images").arg(&set);
-    let output = eval.arg("--model").arg(&model).arg("--json").arg(&json).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let scores: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let [items, plot, sheet] = ["items.jsonl", "plot.svg", "worst.png"].map(|name| folder.path().join(name));
+    let eval = |more: &[&std::ffi::OsStr]| {
+        let mut eval = geophrase();
+        eval.arg("eval").arg("--records").arg(set.join("records.jsonl")).arg("--images").arg(&set);
+        let output = eval.arg("--model").arg(&model).arg("--json").arg(&json).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        (output.stdout, std::fs::read(&json).unwrap())
+    };
+    let flags = ["--items".as_ref(), items.as_os_str(), "--plot".as_ref(), plot.as_os_str(), "--sheet".as_ref()];
+    let (table, alone) = eval(&[&flags[..], &[sheet.as_os_str()]].concat());
+    let scores: serde_json::Value = serde_json::from_slice(&alone).unwrap();
     assert_eq!(scores["n"], 3, "{scores}");
+    assert_eq!(std::fs::read_to_string(&items).unwrap().lines().count(), 3);
+    assert!(std::fs::read_to_string(&plot).unwrap().starts_with("<svg "));
+    assert!(std::fs::read(&sheet).unwrap().starts_with(b"\x89PNG"));
+    let table = String::from_utf8(table).unwrap();
+    assert!(table.contains("mIoU") && table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    // Four files and the set: nothing else is left.
+    assert_eq!(names_in(folder.path()), ["items.jsonl", "plot.svg", "scores.json", "set", "worst.png"]);
+
+    // Two models side by side give the same bytes.
+    let (_, together) = eval(&["--overwrite".as_ref(), "--jobs".as_ref(), "2".as_ref()]);
+    assert_eq!(alone, together);
+}
+
+#[test]
+fn the_shipped_model_says_what_it_is() {
+    let model = shipped_model();
+    let output = geophrase().args(["model", "info"]).arg(&model).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for row in ["name ", "hash ", "weights ", "tile side ", "pixel size ", "calibration ", "trained on "] {
+        assert!(text.lines().any(|line| line.starts_with(row)), "{row}{text}");
+    }
+    let absent = geophrase().args(["model", "info", "/nowhere/at/all"]).output().unwrap();
+    assert_eq!(absent.status.code(), Some(78));
 }

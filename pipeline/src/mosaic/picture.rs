@@ -6,6 +6,7 @@ use model::{TileImage, TilePrediction, TilePredictor};
 use crate::error::PipelineError;
 use crate::mosaic::blend::label_uncertainty;
 use crate::mosaic::canvas::{BlendedPlanes, Canvas};
+use crate::stage::infer::checked;
 use crate::stage::prepare::prepare;
 use crate::stage::{TileContent, TilePixels};
 use crate::tiling::{Overlap, TilePlan, TileSpec};
@@ -19,6 +20,8 @@ pub struct PictureTiling {
     pub batch: usize,
     /// Whether the scorer's own map is wanted.
     pub raw_uncertainty: bool,
+    /// Probability above which a pixel belongs to the mask: the label that the uncertainty speaks about.
+    pub threshold: f32,
 }
 
 /// What the model says about a picture, one entry per prompt.
@@ -27,7 +30,7 @@ pub struct PictureTiling {
 /// `planes`: `[3, row, col]` of the picture, 0 to 255. Predictions: `[row, col]` of the picture.
 ///
 /// # Errors
-/// A device that fails, or an overlap that leaves nothing of a tile.
+/// A device that fails, an answer that is no prediction, or an overlap that leaves nothing of a tile.
 pub fn answer_picture(
     predictor: &mut dyn TilePredictor,
     size: PixelSize,
@@ -42,7 +45,9 @@ pub fn answer_picture(
     for batch in indices.chunks(tiling.batch.max(1)) {
         let tiles: Vec<TileSpec> = batch.iter().map(|&index| plan.tile(index)).collect();
         let images: Vec<TileImage> = tiles.iter().filter_map(|tile| image(tile, size, planes, tile_px)).collect();
-        for (tile, predictions) in tiles.iter().zip(predictor.predict(&images)?) {
+        let mut answers = predictor.predict(&images)?.into_iter();
+        for tile in &tiles {
+            let predictions = checked(tile.window, (predictor.prompt_count(), tile_px), answers.next())?;
             canvas.add(tile, &vec![1; tile.window.area_px()], &predictions);
             if tile.grid_col + 1 == plan.grid_cols() {
                 append(&mut blended, canvas.finish_row(tile.grid_row).prompts);
@@ -50,8 +55,7 @@ pub fn answer_picture(
         }
     }
     let doubt = |probability: &[f32], implied: &[f32]| -> Vec<f32> {
-        let threshold = crate::config::THRESHOLD;
-        probability.iter().zip(implied).map(|(&p, &q)| label_uncertainty(p, q, threshold)).collect()
+        probability.iter().zip(implied).map(|(&p, &q)| label_uncertainty(p, q, tiling.threshold)).collect()
     };
     let answers = blended.into_iter().map(|planes| TilePrediction {
         uncertainty: doubt(&planes.probability, &planes.implied),
@@ -101,6 +105,26 @@ mod tests {
     /// Says for each pixel how red it is.
     struct Redness;
 
+    const TILING: PictureTiling =
+        PictureTiling { overlap: Overlap::Px(32), batch: 3, raw_uncertainty: false, threshold: 0.5 };
+
+    /// Says too little: nothing, or planes of another size.
+    struct Broken(Vec<Vec<TilePrediction>>);
+
+    impl TilePredictor for Broken {
+        fn tile_px(&self) -> usize {
+            64
+        }
+
+        fn prompt_count(&self) -> usize {
+            1
+        }
+
+        fn predict(&mut self, _: &[TileImage]) -> Result<Vec<Vec<TilePrediction>>, ModelError> {
+            Ok(self.0.clone())
+        }
+    }
+
     impl TilePredictor for Redness {
         fn tile_px(&self) -> usize {
             64
@@ -126,14 +150,43 @@ mod tests {
             let size = PixelSize { width, height };
             let area = size.area_px() as usize;
             let planes: Vec<f32> = (0..3 * area).map(|i| (i % 251) as f32).collect();
-            let tiling = PictureTiling { overlap: Overlap::Px(32), batch: 3, raw_uncertainty: false };
-            let answer = answer_picture(&mut Redness, size, &planes, tiling).unwrap();
+            let answer = answer_picture(&mut Redness, size, &planes, TILING).unwrap();
             assert_eq!(answer[0].probability.len(), area);
             for (i, (p, u)) in answer[0].probability.iter().zip(&answer[0].uncertainty).enumerate() {
                 let red = (i % 251) as f32 / 255.0;
                 assert!((p - red).abs() < 1e-6, "pixel {i} of {width}x{height}");
                 assert!((u - red.min(1.0 - red)).abs() < 1e-6);
             }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_no_prediction_is_refused() {
+        let plane = |value: f32, len| TilePrediction {
+            probability: vec![value; len],
+            uncertainty: vec![0.5; len],
+            raw_uncertainty: None,
+        };
+        let size = PixelSize { width: 10, height: 10 };
+        for (answer, reason) in [
+            (Vec::new(), "there is none"),
+            (vec![Vec::new()], "0 planes for 1 prompts"),
+            (vec![vec![plane(0.5, 63)]], "63 values for 4096 pixels"),
+            (vec![vec![plane(f32::NAN, 64 * 64)]], "NaN is no probability"),
+        ] {
+            let error = answer_picture(&mut Broken(answer), size, &[0.0; 300], TILING).unwrap_err();
+            assert!(error.to_string().ends_with(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_uncertainty_speaks_of_the_label_at_the_threshold() {
+        // Red 0.4 x 255: label "no" at 0.5 with doubt 0.4; at 0.3 the label is "yes", and its doubt 0.6.
+        let size = PixelSize { width: 4, height: 4 };
+        for (threshold, doubt) in [(0.5, 0.4), (0.3, 0.6)] {
+            let tiling = PictureTiling { threshold, ..TILING };
+            let answer = answer_picture(&mut Redness, size, &[102.0; 48], tiling).unwrap();
+            assert!((answer[0].uncertainty[5] - doubt).abs() < 1e-6, "{}", answer[0].uncertainty[5]);
         }
     }
 }

@@ -2,3 +2,4 @@
 
 pub mod letters;
 pub mod panels;
+pub mod sheet;
