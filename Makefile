@@ -7,7 +7,7 @@ GEOPHRASE := $(TARGET_DIR)/release/geophrase
 # One profile for everything: building the tensor kernels twice takes longer than it helps.
 PROFILE := --release
 
-.PHONY: demo test build setup check bench train-small parity help
+.PHONY: demo test build setup check bench train-small help
 .DEFAULT_GOAL := help
 
 help:
@@ -18,7 +18,7 @@ help:
 	@echo "make bench        benchmarks, peak memory included"
 	@echo "make pretrained   fetch and convert the weights that training starts from"
 	@echo "make train-small  train the shipped model again (hours)"
-	@echo "make parity       compare our towers with the reference packages, pre-trained weights included"
+	@echo "make parity       compare layers, losses and whole models with PyTorch (needs Python, 6 GB); writes docs/parity.md"
 
 # Prints nothing when all is there.
 setup:
@@ -54,5 +54,4 @@ train-small: build pretrained
 	$(GEOPHRASE) train --config examples/configs/train-small-2.toml
 	$(GEOPHRASE) train --config examples/configs/train-small-3.toml --stop-at 1440
 
-parity: setup pretrained
-	$(CARGO) test $(PROFILE) -p model --test parity
+include model/tests/parity/parity.mk

