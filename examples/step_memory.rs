@@ -49,7 +49,7 @@ fn measure<A: AutodiffBackend + ModelBackend>(config: &ModelConfig, side_px: usi
     let image = model.decoder.encode_image(levels);
     let text = model.decoder.encode_text(model.text.forward(ids, padding.clone()));
     let decoded = model.decoder.decode(image, text, padding, (side_px, side_px));
-    let losses = LossConfig::default().total(decoded, Truth { mask: truth, scored: None }, true);
+    let losses = LossConfig::default().total(decoded, &Truth { mask: truth, scored: None }, true);
     println!("forward: {:.1} s, {}", started.elapsed().as_secs_f64(), peak());
     let gradients = losses.total.backward();
     println!("forward and backward: {:.1} s, {}", started.elapsed().as_secs_f64(), peak());

@@ -41,10 +41,13 @@ fn images<B: Backend>(batch: usize, side_px: usize) -> Tensor<B, 4> {
     Tensor::random([batch, 3, side_px, side_px], Distribution::Uniform(0.0, 255.0), &B::Device::default())
 }
 
+/// Widening, filtering and narrowing.
+type BurnBlock<B> = (Option<Conv2d<B>>, Conv2d<B>, Conv2d<B>);
+
 /// EfficientNet-Lite0 of Burn's layers alone: for each block its widening, filtering and narrowing.
 struct BurnLite<B: Backend> {
     stem: Conv2d<B>,
-    blocks: Vec<(Option<Conv2d<B>>, Conv2d<B>, Conv2d<B>)>,
+    blocks: Vec<BurnBlock<B>>,
 }
 
 impl<B: Backend> BurnLite<B> {

@@ -9,7 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::ops::deformable::sample;
 use crate::ops::layer_norm::layer_norm;
-use crate::ops::linear::linear_tokens;
+use crate::ops::linear::{linear_tokens, placed};
 use crate::ops::{ModelBackend, SamplingGeometry};
 
 /// Sizes of a [`DeformableLayer`].
@@ -96,7 +96,7 @@ impl<B: ModelBackend> DeformableLayer<B> {
     /// - returns: the shape of `tokens`
     pub fn forward(&self, tokens: Tensor<B, 3>, positions: Tensor<B, 3>, levels: &[(usize, usize)]) -> Tensor<B, 3> {
         let geometry = SamplingGeometry { levels: levels.to_vec(), heads: self.heads, points: self.points };
-        let query = tokens.clone() + positions;
+        let query = placed(tokens.clone(), positions);
         let [batch, count, _] = query.dims();
         let per_head = levels.len() * self.points;
         let weights = linear_tokens(&self.weights, query.clone()).reshape([batch * count * self.heads, per_head]);

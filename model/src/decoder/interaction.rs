@@ -10,7 +10,7 @@ use burn::tensor::{Bool, Tensor};
 use super::{CrossAttention, CrossAttentionConfig, DeformableLayer, DeformableLayerConfig};
 use crate::ops::ModelBackend;
 use crate::ops::layer_norm::layer_norm;
-use crate::ops::linear::linear_tokens;
+use crate::ops::linear::{linear_tokens, placed};
 
 /// Sizes of an [`InteractionLayer`].
 #[derive(Config, Debug)]
@@ -73,14 +73,14 @@ impl<B: ModelBackend> InteractionLayer<B> {
         positions: Tensor<B, 3>,
         levels: &[(usize, usize)],
     ) -> (Tensor<B, 3>, Tensor<B, 3>) {
-        let placed = image.clone() + positions.clone();
-        let gathered = self.image_to_text.forward(text.clone(), placed.clone(), image.clone(), None);
+        let located = placed(image.clone(), positions.clone());
+        let gathered = self.image_to_text.forward(text.clone(), located.clone(), image.clone(), None);
         let text = layer_norm(&self.norm_gathered, text + gathered);
         let among = self.text_attention.forward(text.clone(), text.clone(), text.clone(), Some(ignored.clone()));
         let text = layer_norm(&self.norm_text, text + among);
         let hidden = relu(linear_tokens(&self.text_expand, text.clone()));
         let text = layer_norm(&self.norm_text_forward, text + linear_tokens(&self.text_contract, hidden));
-        let told = self.text_to_image.forward(placed, text.clone(), text.clone(), Some(ignored));
+        let told = self.text_to_image.forward(located, text.clone(), text.clone(), Some(ignored));
         let image = layer_norm(&self.norm_image, image + told);
         (self.visual.forward(image, positions, levels), text)
     }

@@ -9,6 +9,8 @@ use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 
 use crate::ops::ModelBackend;
+use crate::ops::convolution::{Activation, convolve};
+use crate::ops::group_norm::group_norm;
 use crate::ops::resize::{Corners, bilinear};
 
 /// Sizes of a [`PixelDecoder`].
@@ -57,10 +59,10 @@ impl<B: ModelBackend> PixelDecoder<B> {
     pub fn forward(&self, coarse: Tensor<B, 4>, lateral: Tensor<B, 4>) -> Tensor<B, 4> {
         let [_, _, rows, cols] = lateral.dims();
         let coarse = match &self.reduce {
-            Some(reduce) => reduce.forward(coarse),
+            Some(reduce) => convolve(reduce, coarse, Activation::None),
             None => coarse,
         };
         let sum = bilinear(coarse, rows, cols, Corners::Free) + lateral;
-        relu(self.norm.forward(self.smooth.forward(sum)))
+        relu(group_norm(&self.norm, convolve(&self.smooth, sum, Activation::None)))
     }
 }

@@ -7,6 +7,10 @@ use burn::nn::{GroupNorm, GroupNormConfig, Initializer};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use crate::ops::ModelBackend;
+use crate::ops::convolution::{Activation, convolve};
+use crate::ops::group_norm::group_norm;
+
 /// Sizes of a [`LevelProjection`].
 #[derive(Config, Debug)]
 pub struct LevelProjectionConfig {
@@ -42,10 +46,10 @@ impl LevelProjectionConfig {
     }
 }
 
-impl<B: Backend> LevelProjection<B> {
+impl<B: ModelBackend> LevelProjection<B> {
     /// # Shapes
     /// `[batch, channels, row, col]` to `[batch, width, row, col]`
     pub fn forward(&self, level: Tensor<B, 4>) -> Tensor<B, 4> {
-        self.norm.forward(self.convolution.forward(level))
+        group_norm(&self.norm, convolve(&self.convolution, level, Activation::None))
     }
 }

@@ -68,8 +68,8 @@ impl PixelReplicates {
         });
         for (round, &weight) in self.rounds.iter_mut().zip(weights).filter(|(_, weight)| **weight > 0) {
             let times = u64::from(weight);
-            for at in 0..3 {
-                round.ranks[at].add_bins(&coarse[at], times);
+            for (at, coarse) in coarse.iter().enumerate() {
+                round.ranks[at].add_bins(coarse, times);
                 round.doubts[at].add_record(&pixels.doubts[at], times);
             }
             round.probability.add_record(&pixels.probability, times);

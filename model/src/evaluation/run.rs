@@ -118,7 +118,7 @@ pub fn evaluate<E: From<ModelError> + Send>(
 pub fn evaluate_with<E: From<ModelError> + Send>(
     request: &EvalRequest,
     predictors: Vec<&mut Predict<'_, E>>,
-    watcher: Watcher<'_, E>,
+    mut watcher: Watcher<'_, E>,
 ) -> Result<EvalReport, E> {
     assert!(!predictors.is_empty(), "a predictor is needed");
     let index = RecordIndex::read(&request.records, request.split.as_deref())?;
@@ -134,7 +134,7 @@ pub fn evaluate_with<E: From<ModelError> + Send>(
                 work.pictures((worker..index.pictures()).step_by(workers), &sender);
             });
         }
-        gather(request, &index, &results, watcher)
+        gather(request, &index, &results, &mut watcher)
     })
 }
 
@@ -143,7 +143,7 @@ fn gather<E: From<ModelError>>(
     request: &EvalRequest,
     index: &RecordIndex,
     results: &[Receiver<Result<Vec<RecordCounts>, E>>],
-    watcher: Watcher<'_, E>,
+    watcher: &mut Watcher<'_, E>,
 ) -> Result<EvalReport, E> {
     let total = index.records();
     (watcher.progress)(0, total);

@@ -89,7 +89,7 @@ impl EvalReport {
 
     fn push_uncertainty(&self, text: &mut String) {
         let heading = "uncertainty against errors";
-        let _ = writeln!(text, "\n{heading:NAME$}{:>8}{:>9}{:>9}   {}", "u", "RUS", "entropy", "u - entropy (95 %)");
+        let _ = writeln!(text, "\n{heading:NAME$}{:>8}{:>9}{:>9}   u - entropy (95 %)", "u", "RUS", "entropy");
         let s = &self.overall;
         let against = &self.u_minus_entropy;
         let rows = [

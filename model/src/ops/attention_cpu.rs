@@ -1,13 +1,14 @@
-//! Attention on the CPU: scores of one query at a time, which stay in the cache.
+//! Attention on the CPU: one head at a time, so that its scores stay in the cache.
 
 use burn_flex::FlexTensor;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::flat::{exp_in_place, slice, tensor};
+use super::gemm_cpu::{Matrix, MatrixMut, add_product};
 
-/// Queries that one task of the forward pass works through.
-const CHUNK: usize = 64;
+/// Scores that a task of the forward pass works through, by and large: 256 KiB.
+const SCORES: usize = 1 << 16;
 
 /// Keys are padded to a multiple of this, so that loops over them run in whole vectors.
 const LANES: usize = 16;
@@ -38,24 +39,22 @@ impl Sizes {
         self.channels / self.heads
     }
 
-    /// Keys or values of one image, `[key, channel]`, as `[channel, padded key]`.
-    fn across(&self, tokens: &[f32]) -> Vec<f32> {
-        let mut across = vec![0.0; self.channels * self.padded];
-        for (j, token) in tokens.chunks_exact(self.channels).enumerate() {
-            for (c, &value) in token.iter().enumerate() {
-                across[c * self.padded + j] = value;
-            }
-        }
-        across
+    /// One head's channels of tokens, as tokens by channels.
+    fn head<'a>(&self, tokens: &'a [f32], head: usize) -> Matrix<'a> {
+        Matrix { values: &tokens[head * self.depth()..], rows_apart: self.channels, cols_apart: 1 }
     }
 
-    /// The inverse of [`Self::across`].
-    fn along(&self, across: &[f32], tokens: &mut [f32]) {
-        for (j, token) in tokens.chunks_exact_mut(self.channels).enumerate() {
-            for (c, value) in token.iter_mut().enumerate() {
-                *value = across[c * self.padded + j];
-            }
-        }
+    fn head_mut<'a>(&self, tokens: &'a mut [f32], head: usize) -> MatrixMut<'a> {
+        MatrixMut { values: &mut tokens[head * self.depth()..], rows_apart: self.channels, cols_apart: 1 }
+    }
+
+    /// Scores or shares as queries by keys.
+    fn scores<'a>(&self, values: &'a [f32]) -> Matrix<'a> {
+        Matrix { values, rows_apart: self.padded, cols_apart: 1 }
+    }
+
+    fn scores_mut<'a>(&self, values: &'a mut [f32]) -> MatrixMut<'a> {
+        MatrixMut { values, rows_apart: self.padded, cols_apart: 1 }
     }
 
     fn padded_bias(&self, bias: &[f32]) -> Vec<f32> {
@@ -67,6 +66,23 @@ impl Sizes {
     fn scale(&self) -> f32 {
         (self.depth() as f32).powf(-0.5)
     }
+
+    /// Queries of one task of the forward pass.
+    fn chunk(&self) -> usize {
+        (SCORES / self.padded).clamp(1, self.n)
+    }
+
+    /// Writes what share of each query's attention goes to each key.
+    fn shares(&self, head: usize, query: &[f32], key: &[f32], bias: &[f32], shares: &mut [f32]) {
+        for row in shares.chunks_exact_mut(self.padded) {
+            row.copy_from_slice(bias);
+        }
+        let queries = shares.len() / self.padded;
+        let key = self.head(key, head).transposed();
+        let sizes = [queries, self.m, self.depth()];
+        add_product(self.scores_mut(shares), self.head(query, head), key, sizes, self.scale());
+        Arch::new().dispatch(Softmax { rows: shares, padded: self.padded });
+    }
 }
 
 /// See [`super::ModelBackend::token_attention`].
@@ -77,17 +93,19 @@ pub(super) fn forward([query, key, value]: [&FlexTensor; 3], bias: &FlexTensor, 
     let batch = slice(&query).len() / (n * channels);
     let mut output = vec![0.0_f32; batch * n * channels];
     output.par_chunks_mut(n * channels).enumerate().for_each(|(image, output)| {
-        let across = sizes.across(&slice(&key)[image * m * channels..(image + 1) * m * channels]);
+        let key = &slice(&key)[image * m * channels..(image + 1) * m * channels];
         let value = &slice(&value)[image * m * channels..(image + 1) * m * channels];
         let query = &slice(&query)[image * n * channels..(image + 1) * n * channels];
         let bias = sizes.padded_bias(&slice(&bias)[image * m..(image + 1) * m]);
-        output.par_chunks_mut(CHUNK * channels).zip(query.par_chunks(CHUNK * channels)).for_each(|(output, query)| {
-            Arch::new().dispatch(|| {
-                let mut shares = vec![0.0_f32; sizes.padded];
-                for (output, query) in output.chunks_exact_mut(channels).zip(query.chunks_exact(channels)) {
-                    attend_one(sizes, query, &across, value, &bias, &mut shares, output);
-                }
-            });
+        let chunk = sizes.chunk() * channels;
+        output.par_chunks_mut(chunk).zip(query.par_chunks(chunk)).for_each(|(output, query)| {
+            let queries = query.len() / channels;
+            let mut shares = vec![0.0_f32; queries * sizes.padded];
+            for head in 0..heads {
+                sizes.shares(head, query, key, &bias, &mut shares);
+                let (shares, value) = (sizes.scores(&shares), sizes.head(value, head));
+                add_product(sizes.head_mut(output, head), shares, value, [queries, sizes.depth(), m], 1.0);
+            }
         });
     });
     tensor(output, [batch, n, channels])
@@ -114,17 +132,15 @@ pub(super) fn backward(
         .zip(for_value.par_chunks_mut(m * channels))
         .enumerate()
         .for_each(|(image, ((for_query, for_key), for_value))| {
-            let of = |tensor: &FlexTensor, size: usize| slice(tensor)[image * size..(image + 1) * size].to_vec();
             let task = Task {
                 sizes,
-                key_across: sizes.across(&of(&key, m * channels)),
-                value_across: sizes.across(&of(&value, m * channels)),
-                key: of(&key, m * channels),
-                query: of(&query, n * channels),
-                slope: of(&output_gradient, n * channels),
-                bias: sizes.padded_bias(&of(&bias, m)),
+                key: &slice(&key)[image * m * channels..][..m * channels],
+                value: &slice(&value)[image * m * channels..][..m * channels],
+                query: &slice(&query)[image * n * channels..][..n * channels],
+                slope: &slice(&output_gradient)[image * n * channels..][..n * channels],
+                bias: sizes.padded_bias(&slice(&bias)[image * m..(image + 1) * m]),
             };
-            Arch::new().dispatch(|| task.run(for_query, for_key, for_value));
+            task.run(for_query, for_key, for_value);
         });
     [
         tensor(for_query, [batch, n, channels]),
@@ -134,107 +150,82 @@ pub(super) fn backward(
 }
 
 /// The backward pass of one image.
-struct Task {
+struct Task<'a> {
     sizes: Sizes,
-    /// `[channel, key]`
-    key_across: Vec<f32>,
-    value_across: Vec<f32>,
-    key: Vec<f32>,
-    query: Vec<f32>,
-    slope: Vec<f32>,
+    key: &'a [f32],
+    value: &'a [f32],
+    query: &'a [f32],
+    slope: &'a [f32],
     bias: Vec<f32>,
 }
 
-impl Task {
-    #[inline(always)]
+impl Task<'_> {
     fn run(&self, for_query: &mut [f32], for_key: &mut [f32], for_value: &mut [f32]) {
-        let Sizes { m, padded, channels, heads, .. } = self.sizes;
-        let (depth, scale) = (self.sizes.depth(), self.sizes.scale());
-        let (mut shares, mut slopes) = (vec![0.0_f32; padded], vec![0.0_f32; padded]);
-        let mut key_gradient = vec![0.0_f32; padded * channels];
-        let mut value_gradient = vec![0.0_f32; padded * channels];
-        let rows = self.query.chunks_exact(channels).zip(self.slope.chunks_exact(channels));
-        for ((query, slope), for_query) in rows.zip(for_query.chunks_exact_mut(channels)) {
+        let sizes = self.sizes;
+        let Sizes { n, m, padded, channels, heads } = sizes;
+        let depth = sizes.depth();
+        // In pieces as in the forward pass, which are added in order.
+        let piece = sizes.chunk();
+        let mut shares = vec![0.0_f32; piece * padded];
+        let mut slopes = vec![0.0_f32; piece * padded];
+        for first in (0..n).step_by(piece) {
+            let queries = piece.min(n - first);
+            let tokens = first * channels..(first + queries) * channels;
+            let (query, slope) = (&self.query[tokens.clone()], &self.slope[tokens.clone()]);
+            let (shares, slopes) = (&mut shares[..queries * padded], &mut slopes[..queries * padded]);
+            let for_query = &mut for_query[tokens];
             for head in 0..heads {
-                let at = head * depth;
-                let planes = at * padded..(at + depth) * padded;
-                score(&query[at..at + depth], &self.key_across[planes.clone()], &self.bias, scale, &mut shares);
-                normalise(&mut shares);
+                sizes.shares(head, query, self.key, &self.bias, shares);
                 // How the loss moves with each share, then with each score.
                 slopes.fill(0.0);
-                combine(&slope[at..at + depth], &self.value_across[planes.clone()], &mut slopes);
-                let mean: f32 = sum_of_products(&shares, &slopes);
-                for (slope, share) in slopes.iter_mut().zip(&shares) {
-                    *slope = share * (*slope - mean) * scale;
-                }
-                let out = &mut for_query[at..at + depth];
-                for (j, &slope) in slopes[..m].iter().enumerate() {
-                    let key = &self.key[j * channels + at..j * channels + at + depth];
-                    for (out, key) in out.iter_mut().zip(key) {
-                        *out += slope * key;
-                    }
-                }
-                spread(&query[at..at + depth], &slopes, &mut key_gradient[planes.clone()]);
-                spread(&slope[at..at + depth], &shares, &mut value_gradient[planes]);
-            }
-        }
-        self.sizes.along(&key_gradient, for_key);
-        self.sizes.along(&value_gradient, for_value);
-    }
-}
-
-/// All heads of one query.
-#[inline(always)]
-fn attend_one(
-    sizes: Sizes,
-    query: &[f32],
-    key_across: &[f32],
-    value: &[f32],
-    bias: &[f32],
-    shares: &mut [f32],
-    output: &mut [f32],
-) {
-    let (m, padded, depth) = (sizes.m, sizes.padded, sizes.depth());
-    for head in 0..sizes.heads {
-        let at = head * depth;
-        score(&query[at..at + depth], &key_across[at * padded..(at + depth) * padded], bias, sizes.scale(), shares);
-        normalise(shares);
-        let output = &mut output[at..at + depth];
-        for (j, &share) in shares[..m].iter().enumerate() {
-            let value = &value[j * sizes.channels + at..j * sizes.channels + at + depth];
-            for (out, value) in output.iter_mut().zip(value) {
-                *out += share * value;
+                let value = sizes.head(self.value, head).transposed();
+                add_product(sizes.scores_mut(slopes), sizes.head(slope, head), value, [queries, m, depth], 1.0);
+                Arch::new().dispatch(SoftmaxSlope { shares, slopes, padded });
+                let (scores, shares) = (sizes.scores(slopes), sizes.scores(shares));
+                let (key, scale) = (sizes.head(self.key, head), sizes.scale());
+                add_product(sizes.head_mut(for_query, head), scores, key, [queries, depth, m], scale);
+                let (query, slope) = (sizes.head(query, head), sizes.head(slope, head));
+                add_product(sizes.head_mut(for_key, head), scores.transposed(), query, [m, depth, queries], scale);
+                add_product(sizes.head_mut(for_value, head), shares.transposed(), slope, [m, depth, queries], 1.0);
             }
         }
     }
 }
 
-/// `scores[j] = scale * query . key[j] + bias[j]`, keys as `[channel, key]`.
-#[inline(always)]
-fn score(query: &[f32], key_across: &[f32], bias: &[f32], scale: f32, scores: &mut [f32]) {
-    scores.fill(0.0);
-    combine(query, key_across, scores);
-    for (score, bias) in scores.iter_mut().zip(bias) {
-        *score = *score * scale + bias;
-    }
+/// Softmax of each row, in place.
+struct Softmax<'a> {
+    rows: &'a mut [f32],
+    padded: usize,
 }
 
-/// `sums[j] += sum over c of factors[c] * across[c, j]`
-#[inline(always)]
-fn combine(factors: &[f32], across: &[f32], sums: &mut [f32]) {
-    for (&factor, row) in factors.iter().zip(across.chunks_exact(sums.len())) {
-        for (sum, value) in sums.iter_mut().zip(row) {
-            *sum += factor * value;
+impl WithSimd for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for row in self.rows.chunks_exact_mut(self.padded) {
+            normalise(row);
         }
     }
 }
 
-/// `across[c, j] += factors[c] * values[j]`
-#[inline(always)]
-fn spread(factors: &[f32], values: &[f32], across: &mut [f32]) {
-    for (&factor, row) in factors.iter().zip(across.chunks_exact_mut(values.len())) {
-        for (sum, value) in row.iter_mut().zip(values) {
-            *sum += factor * value;
+/// From the slopes of the shares, those of the scores, in place.
+struct SoftmaxSlope<'a> {
+    shares: &'a [f32],
+    slopes: &'a mut [f32],
+    padded: usize,
+}
+
+impl WithSimd for SoftmaxSlope<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (shares, slopes) in self.shares.chunks_exact(self.padded).zip(self.slopes.chunks_exact_mut(self.padded)) {
+            let mean = sum_of_products(shares, slopes);
+            for (slope, share) in slopes.iter_mut().zip(shares) {
+                *slope = share * (*slope - mean);
+            }
         }
     }
 }

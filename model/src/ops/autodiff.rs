@@ -9,7 +9,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::tensor::ops::FloatTensor;
 
 use super::backend::{ModelBackend, SamplingGeometry};
-use super::convolution::DepthwiseGeometry;
+use super::convolution::ConvolutionGeometry;
 
 #[derive(Debug)]
 struct DeformableSampling;
@@ -58,12 +58,27 @@ struct DepthwiseConvolution;
 
 impl<B: ModelBackend> Backward<B, 3> for DepthwiseConvolution {
     /// Input, weight and output.
-    type State = ([FloatTensor<B>; 3], DepthwiseGeometry);
+    type State = ([FloatTensor<B>; 3], ConvolutionGeometry);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let slope = grads.consume::<B>(&ops.node);
         let ([input, weight, output], geometry) = ops.state;
         let gradients = B::depthwise_convolution_backward([input, weight, output, slope], &geometry);
+        register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+    }
+}
+
+#[derive(Debug)]
+struct DenseConvolution;
+
+impl<B: ModelBackend> Backward<B, 3> for DenseConvolution {
+    /// Input, weight and output.
+    type State = ([FloatTensor<B>; 3], ConvolutionGeometry);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let slope = grads.consume::<B>(&ops.node);
+        let ([input, weight, output], geometry) = ops.state;
+        let gradients = B::dense_convolution_backward([input, weight, output, slope], &geometry);
         register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
     }
 }
@@ -141,11 +156,26 @@ impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
         }
     }
 
+    fn dense_convolution(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: &ConvolutionGeometry,
+    ) -> FloatTensor<Self> {
+        let nodes = [input.node.clone(), weight.node.clone(), bias.node.clone()];
+        let (input, weight) = (input.primitive, weight.primitive);
+        let output = B::dense_convolution(input.clone(), weight.clone(), bias.primitive, geometry);
+        match DenseConvolution.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(([input, weight, output.clone()], *geometry), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
     fn depthwise_convolution(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        geometry: &DepthwiseGeometry,
+        geometry: &ConvolutionGeometry,
     ) -> FloatTensor<Self> {
         let nodes = [input.node.clone(), weight.node.clone(), bias.node.clone()];
         let (input, weight) = (input.primitive, weight.primitive);

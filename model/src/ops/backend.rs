@@ -5,7 +5,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
-use super::convolution::DepthwiseGeometry;
+use super::convolution::ConvolutionGeometry;
 use super::{attention, convolution, deformable, layer_norm};
 
 /// The grids that deformable attention samples, and how its heads and points are laid out.
@@ -108,17 +108,42 @@ pub trait ModelBackend: Backend {
         [raw(tokens), raw(gamma), raw(beta)]
     }
 
+    /// Every output channel filtered from all input channels with square kernels, then the activation.
+    ///
+    /// # Shapes
+    /// - `input`: `[batch, channel, row, col]`
+    /// - `weight`: `[channel out, channel, kernel, kernel]`, `bias`: `[channel out]`
+    /// - returns: `[batch, channel out, row, col]`, sizes as [`ConvolutionGeometry::output`]
+    fn dense_convolution(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: &ConvolutionGeometry,
+    ) -> FloatTensor<Self> {
+        raw(convolution::plain_dense::<Self>(wrap(input), wrap(weight), wrap(bias), geometry))
+    }
+
+    /// Gradients of [`ModelBackend::dense_convolution`] for input, weight and bias; `tensors` are input, weight,
+    /// output and output gradient.
+    fn dense_convolution_backward(
+        tensors: [FloatTensor<Self>; 4],
+        geometry: &ConvolutionGeometry,
+    ) -> [FloatTensor<Self>; 3] {
+        let (input, weight, bias) = convolution::plain_dense_backward::<Self>(tensors.map(wrap), geometry);
+        [raw(input), raw(weight), raw(bias)]
+    }
+
     /// Each channel filtered with its own square kernel, then the activation.
     ///
     /// # Shapes
     /// - `input`: `[batch, channel, row, col]`
     /// - `weight`: `[channel, 1, kernel, kernel]`, `bias`: `[channel]`
-    /// - returns: `[batch, channel, row, col]`, sizes as [`DepthwiseGeometry::output`]
+    /// - returns: `[batch, channel, row, col]`, sizes as [`ConvolutionGeometry::output`]
     fn depthwise_convolution(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        geometry: &DepthwiseGeometry,
+        geometry: &ConvolutionGeometry,
     ) -> FloatTensor<Self> {
         raw(convolution::plain_depthwise::<Self>(wrap(input), wrap(weight), wrap(bias), geometry))
     }
@@ -127,7 +152,7 @@ pub trait ModelBackend: Backend {
     /// output and output gradient.
     fn depthwise_convolution_backward(
         tensors: [FloatTensor<Self>; 4],
-        geometry: &DepthwiseGeometry,
+        geometry: &ConvolutionGeometry,
     ) -> [FloatTensor<Self>; 3] {
         let (input, weight, bias) = convolution::plain_depthwise_backward::<Self>(tensors.map(wrap), geometry);
         [raw(input), raw(weight), raw(bias)]

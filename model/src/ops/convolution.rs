@@ -1,11 +1,13 @@
-//! Depthwise and pointwise convolutions, with the ReLU6 that may follow them.
+//! Convolutions, with the activation that may follow them.
 //!
 //! Burn's gradient of a depthwise weight runs one small convolution per channel, about twenty times the forward pass;
-//! here it is one product of shifted planes per tap, and a kernel of its own on the CPU.
+//! here it is one product of shifted planes per tap, and a kernel of its own on the CPU. Dense convolutions are Burn's,
+//! except on the CPU, where the gradients cost Burn several copies into other layouts.
 
 use burn::backend::Autodiff;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
+use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::{ConvOptions, PadMode, PaddedConvOptions};
@@ -18,13 +20,52 @@ use super::backend::ModelBackend;
 pub enum Activation {
     /// Nothing.
     None,
+    /// `max(x, 0)`.
+    Relu,
     /// `min(max(x, 0), 6)`.
     Relu6,
 }
 
-/// How a depthwise convolution moves over its input.
+impl Activation {
+    /// The smallest and the largest value that come out.
+    fn limits(self) -> (f32, f32) {
+        match self {
+            Self::None => (f32::NEG_INFINITY, f32::INFINITY),
+            Self::Relu => (0.0, f32::INFINITY),
+            Self::Relu6 => (0.0, 6.0),
+        }
+    }
+
+    /// The activation of every value, in place.
+    #[cfg(feature = "cpu")]
+    #[inline(always)]
+    pub(super) fn apply(self, values: &mut [f32]) {
+        let (lowest, highest) = self.limits();
+        if self != Self::None {
+            for value in values {
+                *value = value.clamp(lowest, highest);
+            }
+        }
+    }
+
+    /// Writes the gradients before the activation to `to`, from the values that came out and their gradients.
+    #[cfg(feature = "cpu")]
+    #[inline(always)]
+    pub(super) fn undo(self, output: &[f32], slope: &[f32], to: &mut [f32]) {
+        let (lowest, highest) = self.limits();
+        if self == Self::None {
+            to.copy_from_slice(slope);
+            return;
+        }
+        for ((to, &slope), &output) in to.iter_mut().zip(slope).zip(output) {
+            *to = if output > lowest && output < highest { slope } else { 0.0 };
+        }
+    }
+}
+
+/// How a convolution moves over its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DepthwiseGeometry {
+pub struct ConvolutionGeometry {
     /// Side of the square kernel.
     pub kernel: usize,
     /// Steps between neighbouring outputs, the same along rows and columns.
@@ -37,7 +78,7 @@ pub struct DepthwiseGeometry {
     pub activation: Activation,
 }
 
-impl DepthwiseGeometry {
+impl ConvolutionGeometry {
     /// Rows and columns that come out of an input of `size`.
     #[must_use]
     pub fn output(&self, size: [usize; 2]) -> [usize; 2] {
@@ -62,21 +103,28 @@ impl DepthwiseGeometry {
     }
 }
 
-/// Each channel filtered with its own square kernel by `conv`, which must have as many groups as channels and a bias.
+/// `conv`, then `activation`.
 ///
 /// # Shapes
-/// `[batch, channel, row, col]` to `[batch, channel, row, col]`, rows and columns as `conv` has it
-pub fn depthwise<B: ModelBackend>(conv: &Conv2d<B>, features: Tensor<B, 4>, activation: Activation) -> Tensor<B, 4> {
+/// `[batch, channel, row, col]` to `[batch, channel, row, col]`, channels, rows and columns as `conv` has it
+pub fn convolve<B: ModelBackend>(conv: &Conv2d<B>, features: Tensor<B, 4>, activation: Activation) -> Tensor<B, 4> {
     let [_, channels, rows, cols] = features.dims();
+    let [channels_out, _, _, _] = conv.weight.dims();
     let square = conv.kernel_size[0] == conv.kernel_size[1] && conv.stride[0] == conv.stride[1];
-    let Some(bias) = conv.bias.as_ref().filter(|_| square && conv.dilation == [1, 1] && conv.groups == channels) else {
-        return activate(conv.forward(features), activation);
+    let geometry = ConvolutionGeometry::of(conv, [rows, cols], activation);
+    let run = match conv.groups {
+        1 => B::dense_convolution,
+        groups if groups == channels && groups == channels_out => B::depthwise_convolution,
+        _ => return activate(conv.forward(features), activation),
     };
-    let geometry = DepthwiseGeometry::of(conv, [rows, cols], activation);
-    Tensor::from_primitive(TensorPrimitive::Float(B::depthwise_convolution(
+    if !square || conv.dilation != [1, 1] {
+        return activate(conv.forward(features), activation);
+    }
+    let bias = conv.bias.as_ref().map_or_else(|| Tensor::zeros([channels_out], &features.device()), |bias| bias.val());
+    Tensor::from_primitive(TensorPrimitive::Float(run(
         features.into_primitive().tensor(),
         conv.weight.val().into_primitive().tensor(),
-        bias.val().into_primitive().tensor(),
+        bias.into_primitive().tensor(),
         &geometry,
     )))
 }
@@ -85,6 +133,7 @@ pub fn depthwise<B: ModelBackend>(conv: &Conv2d<B>, features: Tensor<B, 4>, acti
 pub fn activate<B: Backend, const D: usize>(values: Tensor<B, D>, activation: Activation) -> Tensor<B, D> {
     match activation {
         Activation::None => values,
+        Activation::Relu => relu(values),
         Activation::Relu6 => values.clamp(0.0, 6.0),
     }
 }
@@ -95,13 +144,49 @@ pub(super) fn deactivate<B: Backend, const D: usize>(
     output_gradient: Tensor<B, D>,
     activation: Activation,
 ) -> Tensor<B, D> {
-    match activation {
-        Activation::None => output_gradient,
-        Activation::Relu6 => {
-            let flat = output.clone().lower_equal_elem(0.0).bool_or(output.greater_equal_elem(6.0));
-            output_gradient.mask_fill(flat, 0.0)
-        }
+    if activation == Activation::None {
+        return output_gradient;
     }
+    let (lowest, highest) = activation.limits();
+    let flat = output.clone().lower_equal_elem(lowest).bool_or(output.greater_equal_elem(highest));
+    output_gradient.mask_fill(flat, 0.0)
+}
+
+/// The plain dense convolution.
+pub(super) fn plain_dense<B: Backend>(
+    input: Tensor<B, 4>,
+    weight: Tensor<B, 4>,
+    bias: Tensor<B, 1>,
+    geometry: &ConvolutionGeometry,
+) -> Tensor<B, 4> {
+    let stride = [geometry.stride; 2];
+    let options = PaddedConvOptions::asymmetric(stride, geometry.padding_start, geometry.padding_end, [1, 1], 1);
+    activate(conv2d(input, weight, Some(bias), options), geometry.activation)
+}
+
+/// Gradients of [`plain_dense`] for input, weight and bias.
+///
+/// # Shapes
+/// `tensors`: input, weight, output and output gradient, each of four dimensions
+pub(super) fn plain_dense_backward<B: Backend>(
+    tensors: [Tensor<B, 4>; 4],
+    geometry: &ConvolutionGeometry,
+) -> (Tensor<B, 4>, Tensor<B, 4>, Tensor<B, 1>) {
+    let [input, weight, output, output_gradient] = tensors;
+    let [_, _, rows, cols] = input.dims();
+    let [channels, _, _, _] = weight.dims();
+    let slope = deactivate(output, output_gradient, geometry.activation);
+    let ([top, left], [bottom, right]) = (geometry.padding_start, geometry.padding_end);
+    let padded = input.pad((left, right, top, bottom), PadMode::Constant(0.0));
+    let for_bias = slope.clone().sum_dim(3).sum_dim(2).sum_dim(0).reshape([channels]);
+
+    let options = ConvOptions::new([geometry.stride; 2], [0, 0], [1, 1], 1);
+    let raw = |tensor: &Tensor<B, 4>| tensor.clone().into_primitive().tensor();
+    let for_weight = B::conv2d_weight_backward(raw(&padded), raw(&weight), raw(&slope), options.clone());
+    let for_padded = B::conv2d_x_backward(raw(&padded), raw(&weight), raw(&slope), options);
+    let wrap = |primitive| Tensor::<B, 4>::from_primitive(TensorPrimitive::Float(primitive));
+    let for_input = wrap(for_padded).narrow(2, top, rows).narrow(3, left, cols);
+    (for_input, wrap(for_weight), for_bias)
 }
 
 /// The plain depthwise convolution.
@@ -109,7 +194,7 @@ pub(super) fn plain_depthwise<B: Backend>(
     input: Tensor<B, 4>,
     weight: Tensor<B, 4>,
     bias: Tensor<B, 1>,
-    geometry: &DepthwiseGeometry,
+    geometry: &ConvolutionGeometry,
 ) -> Tensor<B, 4> {
     let [_, channels, ..] = input.dims();
     let stride = [geometry.stride; 2];
@@ -123,7 +208,7 @@ pub(super) fn plain_depthwise<B: Backend>(
 /// `tensors`: input, weight, output and output gradient, each of four dimensions
 pub(super) fn plain_depthwise_backward<B: Backend>(
     tensors: [Tensor<B, 4>; 4],
-    geometry: &DepthwiseGeometry,
+    geometry: &ConvolutionGeometry,
 ) -> (Tensor<B, 4>, Tensor<B, 4>, Tensor<B, 1>) {
     let [input, weight, output, output_gradient] = tensors;
     let [_, channels, rows, cols] = input.dims();
@@ -172,14 +257,14 @@ mod tests {
                 .init(&device);
             let features = Tensor::random([2, 4, size[0], size[1]], Distribution::Normal(0.0, 9.0), &device);
             let reference = conv.forward(features.clone()).clamp(0.0, 6.0);
-            let difference = (depthwise(&conv, features, Activation::Relu6) - reference).abs().max();
+            let difference = (convolve(&conv, features, Activation::Relu6) - reference).abs().max();
             assert!(difference.into_scalar() < 1e-5, "kernel {kernel}, stride {stride}, {size:?}");
         }
     }
 
     #[test]
     fn the_plain_gradients_are_those_of_burn() {
-        let geometry = DepthwiseGeometry {
+        let geometry = ConvolutionGeometry {
             kernel: 5,
             stride: 2,
             padding_start: [1, 2],

@@ -3,9 +3,9 @@
 use burn_flex::{Flex, FlexTensor};
 
 use super::backend::{ModelBackend, SamplingGeometry};
-use super::convolution::DepthwiseGeometry;
+use super::convolution::ConvolutionGeometry;
 use super::deformable_cpu::Sampler;
-use super::{attention_cpu, depthwise_cpu, layer_norm_cpu, transpose_cpu};
+use super::{attention_cpu, convolution_cpu, depthwise_cpu, layer_norm_cpu, transpose_cpu};
 
 impl ModelBackend for Flex {
     fn deformable_sampling(
@@ -59,16 +59,29 @@ impl ModelBackend for Flex {
         layer_norm_cpu::backward(&tokens, &gamma, &output_gradient, epsilon)
     }
 
+    fn dense_convolution(
+        input: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        geometry: &ConvolutionGeometry,
+    ) -> FlexTensor {
+        convolution_cpu::forward([&input, &weight, &bias], geometry)
+    }
+
+    fn dense_convolution_backward(tensors: [FlexTensor; 4], geometry: &ConvolutionGeometry) -> [FlexTensor; 3] {
+        convolution_cpu::backward(tensors.each_ref(), geometry)
+    }
+
     fn depthwise_convolution(
         input: FlexTensor,
         weight: FlexTensor,
         bias: FlexTensor,
-        geometry: &DepthwiseGeometry,
+        geometry: &ConvolutionGeometry,
     ) -> FlexTensor {
         depthwise_cpu::forward([&input, &weight, &bias], geometry)
     }
 
-    fn depthwise_convolution_backward(tensors: [FlexTensor; 4], geometry: &DepthwiseGeometry) -> [FlexTensor; 3] {
+    fn depthwise_convolution_backward(tensors: [FlexTensor; 4], geometry: &ConvolutionGeometry) -> [FlexTensor; 3] {
         depthwise_cpu::backward(tensors.each_ref(), geometry)
     }
 }

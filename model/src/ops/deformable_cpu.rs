@@ -1,7 +1,7 @@
 //! Deformable sampling on the CPU: one pass over the tokens, no intermediate tensors.
 
 use burn_flex::FlexTensor;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::backend::SamplingGeometry;
@@ -67,21 +67,24 @@ impl<'a> Sampler<'a> {
         let (x0, y0) = (x.floor(), y.floor());
         let (fx, fy) = (x - x0, y - y0);
         let start = self.starts[level];
-        [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| {
-            let (col, row) = (x0 as i32 + dx, y0 as i32 + dy);
-            let inside = col >= 0 && row >= 0 && col < cols as i32 && row < rows as i32;
-            if !inside {
-                return Corner { token: start, weight: 0.0, slope_x: 0.0, slope_y: 0.0 };
+        let mut corners = [Corner { token: start, weight: 0.0, slope_x: 0.0, slope_y: 0.0 }; 4];
+        // A loop, since `array::map` is not inlined and would leave the instruction set behind.
+        for (index, corner) in corners.iter_mut().enumerate() {
+            let (right, below) = (index & 1 == 1, index & 2 == 2);
+            let (col, row) = (x0 as i32 + i32::from(right), y0 as i32 + i32::from(below));
+            if col < 0 || row < 0 || col >= cols as i32 || row >= rows as i32 {
+                continue;
             }
-            let (wx, sx) = if dx == 0 { (1.0 - fx, -1.0) } else { (fx, 1.0) };
-            let (wy, sy) = if dy == 0 { (1.0 - fy, -1.0) } else { (fy, 1.0) };
-            Corner {
+            let (wx, sx) = if right { (fx, 1.0) } else { (1.0 - fx, -1.0) };
+            let (wy, sy) = if below { (fy, 1.0) } else { (1.0 - fy, -1.0) };
+            *corner = Corner {
                 token: start + row as usize * cols + col as usize,
                 weight: wx * wy,
                 slope_x: sx * wy,
                 slope_y: sy * wx,
-            }
-        })
+            };
+        }
+        corners
     }
 
     /// See [`super::ModelBackend::deformable_sampling`].
@@ -94,35 +97,11 @@ impl<'a> Sampler<'a> {
             |(image, (output, value))| {
                 output.par_chunks_mut(CHUNK * self.channels).enumerate().for_each(|(chunk, output)| {
                     let first = chunk * CHUNK;
-                    Arch::new().dispatch(|| self.gather(value, [offsets, weights], image, first, output));
+                    Arch::new().dispatch(Gather { sampler: self, value, offsets, weights, image, first, output });
                 });
             },
         );
         tensor(output, [self.batch, self.tokens, self.channels])
-    }
-
-    /// The tokens from `first` on, as many as `output` holds.
-    #[inline(always)]
-    fn gather(&self, value: &[f32], [offsets, weights]: [&[f32]; 2], image: usize, first: usize, output: &mut [f32]) {
-        let (channels, samples) = (self.channels, self.samples());
-        let depth = channels / self.geometry.heads;
-        let per_head = samples / self.geometry.heads;
-        for (i, out) in output.chunks_exact_mut(channels).enumerate() {
-            let token = first + i;
-            let at = (image * self.tokens + token) * samples;
-            for (sample, &weight) in weights[at..at + samples].iter().enumerate() {
-                let (head, level) = (sample / per_head, sample % per_head / self.geometry.points);
-                let offset = [offsets[(at + sample) * 2], offsets[(at + sample) * 2 + 1]];
-                let out = &mut out[head * depth..(head + 1) * depth];
-                for corner in self.corners(level, token, offset) {
-                    let from = corner.token * channels + head * depth;
-                    let factor = corner.weight * weight;
-                    for (o, v) in out.iter_mut().zip(&value[from..from + depth]) {
-                        *o += factor * v;
-                    }
-                }
-            }
-        }
     }
 
     /// Gradients for value, offsets and weights; images are independent, so each is one task.
@@ -142,7 +121,8 @@ impl<'a> Sampler<'a> {
                 let (value, output) = (&value[image * plane..][..plane], &output[image * plane..][..plane]);
                 let (offsets, weights) = (&offsets[image * rows * 2..][..rows * 2], &weights[image * rows..][..rows]);
                 let inputs = [value, offsets, weights, output];
-                Arch::new().dispatch(|| self.scatter(inputs, [for_value, for_offsets, for_weights]));
+                let gradients = [for_value, for_offsets, for_weights];
+                Arch::new().dispatch(Scatter { sampler: self, inputs, gradients });
             });
         [
             tensor(for_value, [self.batch, self.tokens, self.channels]),
@@ -150,31 +130,102 @@ impl<'a> Sampler<'a> {
             tensor(for_weights, [self.batch, self.tokens, self.samples()]),
         ]
     }
+}
 
-    /// The gradients of one image.
+/// Channels that are summed in registers before they are written.
+const LANES: usize = 16;
+
+/// The forward pass of the tokens from `first` on, as many as `output` holds.
+struct Gather<'a> {
+    sampler: &'a Sampler<'a>,
+    value: &'a [f32],
+    offsets: &'a [f32],
+    weights: &'a [f32],
+    image: usize,
+    first: usize,
+    output: &'a mut [f32],
+}
+
+impl WithSimd for Gather<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn scatter(&self, inputs: [&[f32]; 4], [for_value, for_offsets, for_weights]: [&mut [f32]; 3]) {
-        let [value, offsets, weights, output] = inputs;
-        let (channels, samples) = (self.channels, self.samples());
-        let depth = channels / self.geometry.heads;
-        let per_head = samples / self.geometry.heads;
-        for at in 0..self.tokens * samples {
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { sampler, value, offsets, weights, image, first, output } = self;
+        let (channels, samples) = (sampler.channels, sampler.samples());
+        let depth = channels / sampler.geometry.heads;
+        let per_head = samples / sampler.geometry.heads;
+        // What one head reads: first channel and weight.
+        let mut reads: Vec<(usize, f32)> = Vec::with_capacity(4 * per_head);
+        for (i, out) in output.chunks_exact_mut(channels).enumerate() {
+            let token = first + i;
+            for (head, out) in out.chunks_exact_mut(depth).enumerate() {
+                let at = (image * sampler.tokens + token) * samples + head * per_head;
+                let weights = &weights[at..at + per_head];
+                let offsets = &offsets[at * 2..(at + per_head) * 2];
+                reads.clear();
+                for (sample, (&weight, offset)) in weights.iter().zip(offsets.chunks_exact(2)).enumerate() {
+                    let level = sample / sampler.geometry.points;
+                    for corner in sampler.corners(level, token, [offset[0], offset[1]]) {
+                        reads.push((corner.token * channels + head * depth, corner.weight * weight));
+                    }
+                }
+                for (block, out) in out.chunks_mut(LANES).enumerate() {
+                    let mut sums = [0.0_f32; LANES];
+                    for &(from, factor) in &reads {
+                        let from = from + block * LANES;
+                        add_scaled(&mut sums, factor, &value[from..from + out.len()]);
+                    }
+                    out.copy_from_slice(&sums[..out.len()]);
+                }
+            }
+        }
+    }
+}
+
+/// `sums += factor * values`, in one vector where there are as many values as lanes.
+#[inline(always)]
+fn add_scaled(sums: &mut [f32; LANES], factor: f32, values: &[f32]) {
+    if let Ok(values) = <&[f32; LANES]>::try_from(values) {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += factor * value;
+        }
+    } else {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += factor * value;
+        }
+    }
+}
+
+/// The gradients of one image.
+struct Scatter<'a> {
+    sampler: &'a Sampler<'a>,
+    /// Value, offsets, weights and output gradient.
+    inputs: [&'a [f32]; 4],
+    /// For value, offsets and weights.
+    gradients: [&'a mut [f32]; 3],
+}
+
+impl WithSimd for Scatter<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { sampler, inputs: [value, offsets, weights, output], gradients } = self;
+        let [for_value, for_offsets, for_weights] = gradients;
+        let (channels, samples) = (sampler.channels, sampler.samples());
+        let depth = channels / sampler.geometry.heads;
+        let per_head = samples / sampler.geometry.heads;
+        for at in 0..sampler.tokens * samples {
             let (token, sample) = (at / samples, at % samples);
-            let (head, level) = (sample / per_head, sample % per_head / self.geometry.points);
+            let (head, level) = (sample / per_head, sample % per_head / sampler.geometry.points);
             let from = token * channels + head * depth;
             let out = &output[from..from + depth];
             let (mut sum, mut along_x, mut along_y) = (0.0, 0.0, 0.0);
-            for corner in self.corners(level, token, [offsets[at * 2], offsets[at * 2 + 1]]) {
+            for corner in sampler.corners(level, token, [offsets[at * 2], offsets[at * 2 + 1]]) {
                 let from = corner.token * channels + head * depth;
                 let factor = corner.weight * weights[at];
-                let mut products = [0.0_f32; 16];
-                for (i, ((v, o), g)) in
-                    value[from..from + depth].iter().zip(out).zip(&mut for_value[from..from + depth]).enumerate()
-                {
-                    products[i % 16] += v * o;
-                    *g += factor * o;
-                }
-                let dot: f32 = products.iter().sum();
+                let dot = scatter_corner(&value[from..from + depth], out, factor, &mut for_value[from..from + depth]);
                 sum += corner.weight * dot;
                 along_x += corner.slope_x * dot;
                 along_y += corner.slope_y * dot;
@@ -184,6 +235,26 @@ impl<'a> Sampler<'a> {
             for_offsets[at * 2 + 1] = along_y * weights[at];
         }
     }
+}
+
+/// The product of `value` and `out`; adds `factor * out` to `for_value`.
+#[inline(always)]
+fn scatter_corner(value: &[f32], out: &[f32], factor: f32, for_value: &mut [f32]) -> f32 {
+    let mut products = [0.0_f32; LANES];
+    let whole = value.chunks_exact(LANES).zip(out.chunks_exact(LANES)).zip(for_value.chunks_exact_mut(LANES));
+    for ((value, out), for_value) in whole {
+        for (((product, v), o), g) in products.iter_mut().zip(value).zip(out).zip(for_value) {
+            *product += v * o;
+            *g += factor * o;
+        }
+    }
+    let mut dot: f32 = products.iter().sum();
+    let rest = value.len() - value.len() % LANES;
+    for ((v, o), g) in value[rest..].iter().zip(&out[rest..]).zip(&mut for_value[rest..]) {
+        dot += v * o;
+        *g += factor * o;
+    }
+    dot
 }
 
 #[cfg(test)]

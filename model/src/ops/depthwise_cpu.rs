@@ -1,134 +1,18 @@
-//! Depthwise convolution on the CPU.
-//!
-//! Each plane is copied into a padded one that is cut into `stride * stride` phases. There a tap is a fixed distance
-//! in memory, whatever the row, so that the convolution and both its gradients run over the plane as one long line:
-//! with `t` over the taps, `y[i] = sum w[t] x[i + t]`, `dx[j] = sum w[t] dy[j - t]` and `dw[t] = sum dy[i] x[i + t]`.
-//! What falls between the end of one row and the start of the next is computed too and left out when rows are copied.
+//! Depthwise convolution on the CPU, over planes laid out as lines ([`super::lines_cpu`]).
 
 use burn_flex::FlexTensor;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::convolution::{Activation, DepthwiseGeometry};
+use super::convolution::ConvolutionGeometry;
 use super::flat::{slice, tensor};
-
-/// Lines are padded to a multiple of this, the widest vector there is.
-const LANES: usize = 16;
+use super::lines_cpu::Plan;
 
 /// Values that a task works through at least, so that small planes share one.
 const TASK_VALUES: usize = 1 << 15;
 
-/// One tap of the kernel: its phase and its distance within the phase.
-#[derive(Clone, Copy)]
-struct Tap {
-    phase: usize,
-    distance: usize,
-}
-
-/// Where everything lies for one size of input.
-struct Plan {
-    geometry: DepthwiseGeometry,
-    size: [usize; 2],
-    output: [usize; 2],
-    /// Values from one row of a phase to the next.
-    pitch: usize,
-    /// Values of one phase that are computed, a multiple of [`LANES`].
-    line: usize,
-    /// The largest distance of a tap, which is also the margin before an output gradient.
-    margin: usize,
-    taps: Vec<Tap>,
-}
-
-impl Plan {
-    fn new(geometry: &DepthwiseGeometry, size: [usize; 2]) -> Self {
-        let output = geometry.output(size);
-        let (kernel, stride) = (geometry.kernel, geometry.stride);
-        let halo = (kernel - 1) / stride;
-        let pitch = output[1] + halo;
-        let taps = (0..kernel * kernel).map(|tap| {
-            let (dy, dx) = (tap / kernel, tap % kernel);
-            Tap { phase: dy % stride * stride + dx % stride, distance: dy / stride * pitch + dx / stride }
-        });
-        Self {
-            geometry: *geometry,
-            size,
-            output,
-            pitch,
-            line: ((output[0] + halo) * pitch).next_multiple_of(LANES),
-            margin: halo * pitch + halo,
-            taps: taps.collect(),
-        }
-    }
-
-    fn phases(&self) -> usize {
-        self.geometry.stride * self.geometry.stride
-    }
-
-    /// Room for the phases of an input: vectors may read a margin and some lanes beyond each.
-    fn room(&self) -> usize {
-        self.line + LANES
-    }
-
-    fn empty_phases(&self) -> Vec<f32> {
-        vec![0.0; self.phases() * self.room()]
-    }
-
-    /// Values to compute so that all outputs are among them.
-    fn outputs(&self) -> usize {
-        ((self.output[0] - 1) * self.pitch + self.output[1]).next_multiple_of(LANES)
-    }
-
-    /// For each row of the input, and each phase along columns: the first column, and its place among the phases.
-    #[inline(always)]
-    fn places(&self) -> impl Iterator<Item = (usize, usize, usize)> {
-        let stride = self.geometry.stride;
-        let [top, left] = self.geometry.padding_start;
-        (0..self.size[0]).flat_map(move |row| {
-            (0..stride.min(self.size[1])).map(move |col| {
-                let (y, x) = (row + top, col + left);
-                let phase = y % stride * stride + x % stride;
-                (row, col, phase * self.room() + y / stride * self.pitch + x / stride)
-            })
-        })
-    }
-
-    /// Copies a plane of the input among the zeros of `phases`.
-    #[inline(always)]
-    fn split(&self, plane: &[f32], phases: &mut [f32]) {
-        let cols = self.size[1];
-        for (row, col, place) in self.places() {
-            let values = &plane[row * cols + col..(row + 1) * cols];
-            match self.geometry.stride {
-                1 => phases[place..place + cols].copy_from_slice(values),
-                stride => {
-                    for (to, from) in phases[place..].iter_mut().zip(values.chunks(stride)) {
-                        *to = from[0];
-                    }
-                }
-            }
-        }
-    }
-
-    /// The inverse of [`Self::split`].
-    #[inline(always)]
-    fn join(&self, phases: &[f32], plane: &mut [f32]) {
-        let cols = self.size[1];
-        for (row, col, place) in self.places() {
-            let values = &mut plane[row * cols + col..(row + 1) * cols];
-            match self.geometry.stride {
-                1 => values.copy_from_slice(&phases[place..place + cols]),
-                stride => {
-                    for (from, to) in phases[place..].iter().zip(values.chunks_mut(stride)) {
-                        to[0] = *from;
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// See [`super::ModelBackend::depthwise_convolution`].
-pub(super) fn forward([input, weight, bias]: [&FlexTensor; 3], geometry: &DepthwiseGeometry) -> FlexTensor {
+pub(super) fn forward([input, weight, bias]: [&FlexTensor; 3], geometry: &ConvolutionGeometry) -> FlexTensor {
     let shape = input.layout().shape();
     let (batch, channels, size) = (shape[0], shape[1], [shape[2], shape[3]]);
     let plan = Plan::new(geometry, size);
@@ -175,20 +59,14 @@ impl WithSimd for Forward<'_> {
         correlate(simd, phases, &taps, bias, line);
         let cols = plan.output[1];
         for (to, from) in output.chunks_exact_mut(cols).zip(line.chunks(plan.pitch)) {
-            match plan.geometry.activation {
-                Activation::None => to.copy_from_slice(&from[..cols]),
-                Activation::Relu6 => {
-                    for (to, &from) in to.iter_mut().zip(from) {
-                        *to = from.clamp(0.0, 6.0);
-                    }
-                }
-            }
+            to.copy_from_slice(&from[..cols]);
+            plan.geometry.activation.apply(to);
         }
     }
 }
 
 /// Gradients for input, weight and bias; each channel is one task, so that its sums have one order.
-pub(super) fn backward(tensors: [&FlexTensor; 4], geometry: &DepthwiseGeometry) -> [FlexTensor; 3] {
+pub(super) fn backward(tensors: [&FlexTensor; 4], geometry: &ConvolutionGeometry) -> [FlexTensor; 3] {
     let shape = tensors[0].layout().shape();
     let (batch, channels, size) = (shape[0], shape[1], [shape[2], shape[3]]);
     let plan = Plan::new(geometry, size);
@@ -277,14 +155,7 @@ impl WithSimd for Backward<'_> {
         let cols = plan.output[1];
         let rows = output.chunks_exact(cols).zip(slope.chunks_exact(cols));
         for ((output, slope), to) in rows.zip(line[plan.margin..].chunks_mut(plan.pitch)) {
-            match plan.geometry.activation {
-                Activation::None => to[..cols].copy_from_slice(slope),
-                Activation::Relu6 => {
-                    for ((to, &slope), &output) in to.iter_mut().zip(slope).zip(output) {
-                        *to = if output > 0.0 && output < 6.0 { slope } else { 0.0 };
-                    }
-                }
-            }
+            plan.geometry.activation.undo(output, slope, &mut to[..cols]);
         }
 
         let outputs = &line[plan.margin..plan.margin + plan.outputs()];
@@ -397,16 +268,16 @@ mod tests {
     use burn_flex::Flex;
 
     use super::super::ModelBackend;
-    use super::super::convolution::{plain_depthwise, plain_depthwise_backward};
+    use super::super::convolution::{Activation, plain_depthwise, plain_depthwise_backward};
     use super::*;
 
     /// Kernels 3, 5 and 7, strides 1 and 2, SAME padding of even and odd sizes, padding that is uneven.
-    fn cases() -> Vec<(DepthwiseGeometry, [usize; 2])> {
+    fn cases() -> Vec<(ConvolutionGeometry, [usize; 2])> {
         let mut cases = Vec::new();
         for kernel in [3, 5, 7] {
             for stride in [1, 2] {
                 for (end, activation) in [(0, Activation::None), (1, Activation::Relu6)] {
-                    let geometry = DepthwiseGeometry {
+                    let geometry = ConvolutionGeometry {
                         kernel,
                         stride,
                         padding_start: [kernel / 2, kernel / 2 - 1],

@@ -1,7 +1,7 @@
 //! The gradient of layer normalisation on the CPU.
 
 use burn_flex::FlexTensor;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::flat::{slice, tensor};
@@ -27,12 +27,8 @@ pub(super) fn backward(
         .zip(slice(&slope).par_chunks(CHUNK * channels))
         .map(|((out, tokens), slope)| {
             let (mut for_gamma, mut for_beta) = (vec![0.0; channels], vec![0.0; channels]);
-            Arch::new().dispatch(|| {
-                let rows = tokens.chunks_exact(channels).zip(slope.chunks_exact(channels));
-                for ((row, slope), out) in rows.zip(out.chunks_exact_mut(channels)) {
-                    one_row(row, slope, gamma, epsilon as f32, out, &mut for_gamma, &mut for_beta);
-                }
-            });
+            let sums = [&mut for_gamma[..], &mut for_beta[..]];
+            Arch::new().dispatch(Rows { tokens, slope, gamma, epsilon: epsilon as f32, out, sums });
             (for_gamma, for_beta)
         })
         .collect();
@@ -43,6 +39,31 @@ pub(super) fn backward(
         add(&mut for_beta, beta);
     }
     [tensor(for_tokens, shape), tensor(for_gamma, [channels]), tensor(for_beta, [channels])]
+}
+
+/// Some rows of the backward pass.
+struct Rows<'a> {
+    tokens: &'a [f32],
+    slope: &'a [f32],
+    gamma: &'a [f32],
+    epsilon: f32,
+    out: &'a mut [f32],
+    /// For gamma and beta.
+    sums: [&'a mut [f32]; 2],
+}
+
+impl WithSimd for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { tokens, slope, gamma, epsilon, out, sums: [for_gamma, for_beta] } = self;
+        let channels = gamma.len();
+        let rows = tokens.chunks_exact(channels).zip(slope.chunks_exact(channels));
+        for ((row, slope), out) in rows.zip(out.chunks_exact_mut(channels)) {
+            one_row(row, slope, gamma, epsilon, out, for_gamma, for_beta);
+        }
+    }
 }
 
 fn add(sums: &mut [f32], values: &[f32]) {

@@ -21,6 +21,17 @@ pub fn linear_tokens<B: Backend>(linear: &Linear<B>, tokens: Tensor<B, 3>) -> Te
     flat.reshape([batch, count, out])
 }
 
+/// Tokens with their positions added.
+///
+/// # Shapes
+/// `[batch, token, channel]` and `[1, token, channel]` to `[batch, token, channel]`
+pub fn placed<B: Backend>(tokens: Tensor<B, 3>, positions: Tensor<B, 3>) -> Tensor<B, 3> {
+    let [batch, count, channels] = tokens.dims();
+    // Over two dimensions Burn's CPU backend adds whole rows; over three it goes element by element.
+    let row = positions.reshape([1, count * channels]);
+    (tokens.reshape([batch, count * channels]) + row).reshape([batch, count, channels])
+}
+
 /// Tokens of a feature map, row by row.
 ///
 /// # Shapes

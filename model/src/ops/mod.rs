@@ -7,6 +7,8 @@ mod autodiff;
 mod backend;
 pub mod convolution;
 #[cfg(feature = "cpu")]
+mod convolution_cpu;
+#[cfg(feature = "cpu")]
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -17,10 +19,15 @@ mod deformable_cpu;
 mod depthwise_cpu;
 #[cfg(feature = "cpu")]
 mod flat;
+#[cfg(feature = "cpu")]
+mod gemm_cpu;
+pub mod group_norm;
 pub mod layer_norm;
 #[cfg(feature = "cpu")]
 mod layer_norm_cpu;
 pub mod linear;
+#[cfg(feature = "cpu")]
+mod lines_cpu;
 pub(crate) mod noise;
 pub mod resize;
 pub mod transpose;

@@ -63,14 +63,14 @@ pub struct Losses<B: Backend> {
 impl LossConfig {
     /// Eq. 18: L_seg + lambda_unc L_unc + lambda_ref L_ref, plus the presence term.
     ///
-    pub fn total<B: Backend>(&self, decoded: Decoded<B>, truth: Truth<B>, with_uncertainty: bool) -> Losses<B> {
-        let segmentation = self.segmentation(decoded.logit.clone(), &truth);
+    pub fn total<B: Backend>(&self, decoded: Decoded<B>, truth: &Truth<B>, with_uncertainty: bool) -> Losses<B> {
+        let segmentation = self.segmentation(decoded.logit.clone(), truth);
         let mut total = segmentation.clone();
         if self.refinement > 0.0 {
-            total = total + self.segmentation(decoded.refined, &truth).mul_scalar(self.refinement);
+            total = total + self.segmentation(decoded.refined, truth).mul_scalar(self.refinement);
         }
         let uncertainty = if with_uncertainty && self.uncertainty > 0.0 {
-            let loss = self.uncertainty(decoded.uncertainty, decoded.logit.detach(), &truth);
+            let loss = self.uncertainty(decoded.uncertainty, decoded.logit.detach(), truth);
             total = total + loss.clone().mul_scalar(self.uncertainty);
             loss
         } else {

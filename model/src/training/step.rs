@@ -128,7 +128,7 @@ where
         let decoded = forward_trained(&model, config.frozen_vision, part);
         let truth =
             Truth { mask: Tensor::from_inner(part.truth.clone()), scored: part.scored.clone().map(Tensor::from_inner) };
-        let losses = config.loss.total(decoded, truth, config.with_uncertainty);
+        let losses = config.loss.total(decoded, &truth, config.with_uncertainty);
         let measured =
             StepLoss { total: scalar(losses.total.clone().inner())?, uncertainty: scalar(losses.uncertainty.inner())? };
         let gradients = losses.total.mul_scalar(config.share).backward();

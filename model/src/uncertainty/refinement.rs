@@ -5,11 +5,12 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Initializer, PaddingConfig2d};
 use burn::tensor::Tensor;
-use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::activation::sigmoid;
 use burn::tensor::backend::Backend;
 use burn::tensor::module::avg_pool2d;
 
 use crate::ops::ModelBackend;
+use crate::ops::convolution::{Activation, convolve};
 use crate::ops::resize::{Corners, bilinear};
 
 /// Sizes and constants of a [`LocalRefinement`].
@@ -93,8 +94,10 @@ impl<B: ModelBackend> LocalRefinement<B> {
             let risk = sigmoid(bilinear(uncertainty, fine_rows, fine_cols, Corners::Aligned));
             vec![feature, coarse, risk]
         };
-        let hidden = relu(self.second.forward(relu(self.first.forward(Tensor::cat(inputs, 1)))));
-        let residual = bilinear(self.output.forward(hidden), rows, cols, Corners::Aligned);
+        let hidden = convolve(&self.first, Tensor::cat(inputs, 1), Activation::Relu);
+        let hidden = convolve(&self.second, hidden, Activation::Relu);
+        let residual = convolve(&self.output, hidden, Activation::None);
+        let residual = bilinear(residual, rows, cols, Corners::Aligned);
         logit + region * residual
     }
 

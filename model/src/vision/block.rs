@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::ops::ModelBackend;
-use crate::ops::convolution::{Activation, activate, depthwise};
+use crate::ops::convolution::{Activation, convolve};
 
 /// Sizes of one inverted residual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +60,11 @@ impl<B: ModelBackend> InvertedResidual<B> {
     /// - returns: `[batch, channels_out, ceil(row / stride), ceil(col / stride)]`
     pub fn forward(&self, features: Tensor<B, 4>) -> Tensor<B, 4> {
         let wide = match &self.expand {
-            Some(expand) => activate(expand.forward(features.clone()), Activation::Relu6),
+            Some(expand) => convolve(expand, features.clone(), Activation::Relu6),
             None => features.clone(),
         };
-        let filtered = depthwise(&self.depthwise, wide, Activation::Relu6);
-        let narrow = self.project.forward(filtered);
+        let filtered = convolve(&self.depthwise, wide, Activation::Relu6);
+        let narrow = convolve(&self.project, filtered, Activation::None);
         if self.residual { narrow + features } else { narrow }
     }
 }

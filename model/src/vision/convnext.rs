@@ -13,7 +13,7 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::ops::ModelBackend;
-use crate::ops::convolution::{Activation, depthwise};
+use crate::ops::convolution::{Activation, convolve};
 use crate::ops::noise::drop_path;
 
 /// Layer norm epsilon of ConvNeXt.
@@ -185,7 +185,7 @@ impl<B: Backend> ConvNextBlock<B> {
 
 impl<B: ModelBackend> ConvNextBlock<B> {
     fn forward(&self, features: Tensor<B, 4>) -> Tensor<B, 4> {
-        let (tokens, grid) = to_tokens(depthwise(&self.depthwise, features.clone(), Activation::None));
+        let (tokens, grid) = to_tokens(convolve(&self.depthwise, features.clone(), Activation::None));
         let wide = gelu(self.widen.forward(self.norm.forward(tokens)));
         let narrow = self.narrow.forward(wide) * self.scale.val().unsqueeze();
         features + drop_path(to_grid(narrow, grid), self.drop_path)

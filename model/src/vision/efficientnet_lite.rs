@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block::{InvertedResidual, InvertedResidualConfig, same_conv};
 use crate::ops::ModelBackend;
-use crate::ops::convolution::{Activation, activate};
+use crate::ops::convolution::{Activation, convolve};
 
 /// Channels of the stem, the same in every variant.
 const STEM_CHANNELS: usize = 32;
@@ -159,7 +159,7 @@ impl<B: ModelBackend> EfficientNetLite<B> {
     /// - returns: four of `[batch, channel, ceil(row / stride), ceil(col / stride)]`
     pub fn forward(&self, images: Tensor<B, 4>) -> Vec<Tensor<B, 4>> {
         let pixels = (images - PIXEL_MEAN) / PIXEL_SCALE;
-        let mut features = activate(self.stem.forward(pixels), Activation::Relu6);
+        let mut features = convolve(&self.stem, pixels, Activation::Relu6);
         let mut levels = Vec::with_capacity(self.level_ends.len());
         for (index, block) in self.blocks.iter().enumerate() {
             features = block.forward(features);

@@ -38,7 +38,7 @@ fn compare(fixture: &Fixture, term: &str, config: LossConfig, moved: &[&str]) {
         uncertainty: uncertainty.clone(),
         presence: Some(presence.clone()),
     };
-    let losses = config.total(decoded, truth(fixture), true);
+    let losses = config.total(decoded, &truth(fixture), true);
     fixture.output(term, losses.total.clone());
     let slopes = Slopes::of(fixture, &losses.total);
     let named = |name: &str, leaf: &Tensor<Graded, 4>| {
@@ -81,7 +81,7 @@ fn the_errors_that_the_scorer_learns_from_move_no_mask() {
         uncertainty: fixture.leaf("uncertainty"),
         presence: None,
     };
-    let loss = LossConfig { uncertainty: 1.0, ..nothing() }.total(decoded, truth(&fixture), true);
+    let loss = LossConfig { uncertainty: 1.0, ..nothing() }.total(decoded, &truth(&fixture), true);
     let gradient = logit.grad(&loss.total.backward());
     assert!(gradient.is_none_or(|gradient| gradient.abs().max().into_scalar() == 0.0));
 }

@@ -61,7 +61,7 @@ fn each<B: Backend, const D: usize>(images: Tensor<B, D>, count: usize) -> Tenso
 
 /// Compares the loss and the gradients that the fixture has.
 pub(crate) fn differentiate<M: Module<Graded>>(fixture: &Fixture, decoded: Decoded<Graded>, module: &M) {
-    let losses = LossConfig::default().total(decoded, Truth::known(fixture.input("truth")), true);
+    let losses = LossConfig::default().total(decoded, &Truth::known(fixture.input("truth")), true);
     fixture.output("loss", losses.total.clone());
     Slopes::of(fixture, &losses.total).parameters(module, Compared::Chosen);
 }

@@ -32,7 +32,7 @@ fn gradients<A: AutodiffBackend + ModelBackend>(weights: &BTreeMap<String, Store
     let image = model.decoder.encode_image(model.vision.forward(images));
     let text = model.decoder.encode_text(model.text.forward(ids, padding.clone()));
     let decoded = model.decoder.decode(image, text, padding, (SIDE, SIDE));
-    let losses = LossConfig::default().total(decoded, Truth { mask: truth, scored: None }, true);
+    let losses = LossConfig::default().total(decoded, &Truth { mask: truth, scored: None }, true);
     let mut collector = Collector::<A> { gradients: losses.total.backward(), found: Vec::new() };
     model.visit(&mut collector);
     collector.found
