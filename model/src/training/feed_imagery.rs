@@ -7,7 +7,7 @@ use super::config::ImageryConfig;
 use super::feed::{Batch, FeedConfig};
 use crate::dataset::augment::{Cut, View, cut};
 use crate::dataset::coco::{CocoOptions, CocoSet};
-use crate::dataset::expressions::{ExpressionOptions, expressions};
+use crate::dataset::expressions::{ExpressionOptions, Kind, expressions};
 use crate::dataset::sensor::change_look;
 use crate::dataset::{LabelledExpression, LabelledTile, LocalMask, OutlineTrust, WrittenPhrase, read_written};
 use crate::error::ModelError;
@@ -21,6 +21,8 @@ const MAX_SCALE: f64 = 2.0;
 const MAX_ZOOM: f64 = 4.0;
 /// Share of the showings of a picture that people wrote about in which their phrases are used.
 const WRITTEN_SHARE: f64 = 0.6;
+/// How often something absent is asked for: what is learnt least from labels alone is when to say nothing.
+const ABSENT_WEIGHT: f64 = 0.26;
 /// Pictures tried before a sample without a phrase is given up.
 const TRIES: usize = 20;
 
@@ -99,8 +101,11 @@ impl Imagery {
                 said.rotate_left(turn);
             } else {
                 let wanted = if purpose == Purpose::Training { shape.phrases } else { 4 * shape.phrases };
-                let options =
-                    ExpressionOptions { leave_out: purpose == Purpose::Training, ..ExpressionOptions::default() };
+                let training = purpose == Purpose::Training;
+                let mut options = ExpressionOptions { leave_out: training, ..ExpressionOptions::default() };
+                if training {
+                    options.set_weight(Kind::Absent, ABSENT_WEIGHT);
+                }
                 said = expressions(&tile, &options, dice, wanted);
             }
             if purpose == Purpose::Validation {

@@ -4,6 +4,7 @@ Weights and inputs must be equal to the bit. Outputs and gradients may differ by
 by 1e-5 of the largest value, a tenth of what the tests allow.
 """
 
+import argparse
 import contextlib
 import os
 import runpy
@@ -17,7 +18,7 @@ from safetensors import safe_open
 
 HERE = Path(__file__).resolve().parent
 COMMITTED = HERE.parent / "fixtures"
-EXPORTERS = ("convnext", "bert", "efficientnet_lite", "torch_files", "layers", "losses", "whole")
+EXPORTERS = ("convnext", "bert", "efficientnet_lite", "checkpoints", "torch_files", "layers", "losses", "whole")
 ROUNDING = 1e-5
 TOTAL_BYTES = 8 << 20
 
@@ -29,15 +30,21 @@ def files(folder):
 
 def tensors(path):
     if path.suffix == ".pth":
-        return flat(torch.load(path, weights_only=True)), None
+        # The arguments of a run are a plain object beside its weights.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return flat(torch.load(path, weights_only=True)), None
     with safe_open(path, "pt") as file:
         return {key: file.get_tensor(key) for key in file.keys()}, file.metadata()
 
 
 def flat(state, prefix=""):
+    """The tensors of nested dictionaries; an optimizer's numbers and the like are left out."""
     found = {}
     for key, value in state.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value.detach()}
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+        elif isinstance(value, torch.Tensor):
+            found[f"{prefix}{key}"] = value.detach()
     return found
 
 

@@ -105,6 +105,10 @@ struct BuildArgs {
     /// Another seed, other phrases.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Take the phrases from this file, which people wrote, instead of making them: JSON lines of image, phrase,
+    /// annotations (ids in the COCO file) and kind.
+    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["per_image", "phrasings"])]
+    written: Option<PathBuf>,
     /// Which wordings: a part is reserved for measuring how a model takes wordings that it never saw.
     #[arg(long, value_enum, default_value = "training")]
     phrasings: PhrasingsArg,
@@ -148,6 +152,7 @@ impl BuildArgs {
             coco: self.coco,
             images: self.images,
             reading: CocoOptions { exhaustive: self.all_labelled, ..CocoOptions::default() },
+            written: self.written,
             out: self.out,
             per_image: self.per_image,
             seed: self.seed,

@@ -107,6 +107,15 @@ pub struct ExpressionOptions {
     pub leave_out: bool,
 }
 
+impl ExpressionOptions {
+    /// Changes how often a kind is drawn; the weights need not sum to one.
+    pub fn set_weight(&mut self, kind: Kind, weight: f64) {
+        if let Some(index) = Kind::ALL.iter().position(|other| *other == kind) {
+            self.weights[index] = weight;
+        }
+    }
+}
+
 impl Default for ExpressionOptions {
     fn default() -> Self {
         Self {

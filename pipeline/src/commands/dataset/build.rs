@@ -1,6 +1,6 @@
 //! `geophrase dataset build`: referring records from the labels of a COCO file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use geo_io::pending_file;
 use image::ImageFormat;
 use model::dataset::{
     CocoOptions, CocoSet, ExpressionOptions, LabelledExpression, LabelledTile, Mask, OutlineTrust, RecordWriter,
-    ReferringRecord, Rle, expressions,
+    ReferringRecord, Rle, WrittenPhrase, expressions, read_written,
 };
 use model::synthetic::Dice;
 use serde::Serialize;
@@ -37,6 +37,8 @@ pub struct BuildRequest {
     pub images: PathBuf,
     /// How the file is understood where it says nothing.
     pub reading: CocoOptions,
+    /// Phrases that people wrote, instead of made ones.
+    pub written: Option<PathBuf>,
     /// Where the records go.
     pub out: PathBuf,
     /// Phrases per picture.
@@ -72,6 +74,13 @@ pub struct BuildFilter {
     pub max_per_source: Option<usize>,
 }
 
+impl BuildFilter {
+    /// Whether phrases are sorted out, not only pictures.
+    fn thins(self) -> bool {
+        self.outlines || self.complete
+    }
+}
+
 /// What was built.
 #[derive(Debug, Default, Serialize)]
 struct BuildReport {
@@ -105,7 +114,11 @@ pub fn build(request: BuildRequest, interrupt: impl Future<Output = Signal>) -> 
 
 fn build_records(request: &BuildRequest, cancel: &Cancel) -> Result<String, PipelineError> {
     let set = CocoSet::open(&request.coco, &request.reading)?;
-    let pictures = pictures(&set, request);
+    let written = request.written.as_deref().map(|path| written(path, &set)).transpose()?;
+    let mut pictures = pictures(&set, request);
+    if let Some(written) = &written {
+        pictures.retain(|&index| written.contains_key(&set.images()[index].file_name));
+    }
     if pictures.is_empty() {
         return Err(PipelineError::Usage(format!("{} holds no picture that may be used", request.coco.display())));
     }
@@ -117,7 +130,17 @@ fn build_records(request: &BuildRequest, cancel: &Cancel) -> Result<String, Pipe
         cancel.check("build")?;
         let image = &set.images()[index];
         let tile = set.tile(index, &request.images)?;
-        let said = phrases(&tile, request, image.id, &mut report);
+        let mut said = match &written {
+            Some(written) => of_picture(&written[&image.file_name], &tile, request)?,
+            None => made(&tile, request, image.id),
+        };
+        sort_out(&mut said, &tile, request.only, &mut report);
+        if written.is_none() {
+            if request.only.thins() {
+                balance(&mut said);
+            }
+            said.truncate(request.per_image);
+        }
         report.pictures_without_phrase += usize::from(said.is_empty());
         for (number, expression) in said.iter().enumerate() {
             let record = ReferringRecord {
@@ -175,31 +198,64 @@ fn pictures(set: &CocoSet, request: &BuildRequest) -> Vec<usize> {
     chosen
 }
 
-/// The phrases about one picture that are not sorted out.
-fn phrases(tile: &LabelledTile, request: &BuildRequest, id: u64, report: &mut BuildReport) -> Vec<LabelledExpression> {
-    let sorted = request.only.outlines || request.only.complete;
-    let wanted = request.per_image * if sorted { SPARE } else { 1 };
-    let mut said = expressions(tile, &request.phrases, &mut Dice::new(&[request.seed, 0, id]), wanted);
-    if request.only.outlines {
+/// What people wrote about the pictures of a set.
+fn written(path: &Path, set: &CocoSet) -> Result<BTreeMap<String, Vec<WrittenPhrase>>, PipelineError> {
+    let written = read_written(path)?;
+    let known: BTreeSet<&str> = set.images().iter().map(|image| image.file_name.as_str()).collect();
+    match written.keys().find(|name| !known.contains(name.as_str())) {
+        None => Ok(written),
+        Some(name) => {
+            let reason = format!("speaks of {name}, which is no picture of the COCO file");
+            Err(model::ModelError::Data { path: path.to_path_buf(), reason }.into())
+        }
+    }
+}
+
+/// The written phrases about one picture.
+fn of_picture(
+    written: &[WrittenPhrase],
+    tile: &LabelledTile,
+    request: &BuildRequest,
+) -> Result<Vec<LabelledExpression>, PipelineError> {
+    let one = |phrase: &WrittenPhrase| {
+        phrase.in_tile(tile).ok_or_else(|| {
+            let reason = format!("{}: {:?} means an annotation that the picture has not", phrase.image, phrase.phrase);
+            let path = request.written.clone().unwrap_or_default();
+            PipelineError::from(model::ModelError::Data { path, reason })
+        })
+    };
+    written.iter().map(one).collect()
+}
+
+/// Phrases made about one picture, with some to spare where some will be sorted out.
+fn made(tile: &LabelledTile, request: &BuildRequest, id: u64) -> Vec<LabelledExpression> {
+    let wanted = request.per_image * if request.only.thins() { SPARE } else { 1 };
+    expressions(tile, &request.phrases, &mut Dice::new(&[request.seed, 0, id]), wanted)
+}
+
+/// Leaves out the phrases that are not asked for.
+fn sort_out(said: &mut Vec<LabelledExpression>, tile: &LabelledTile, only: BuildFilter, report: &mut BuildReport) {
+    if only.outlines {
         let before = said.len();
         said.retain(|e| e.target.iter().all(|&index| tile.objects[index].trust == OutlineTrust::Outline));
         report.left_out_rough += before - said.len();
     }
-    if request.only.complete {
+    if only.complete {
         let before = said.len();
         said.retain(|e| e.complete);
         report.left_out_incomplete += before - said.len();
     }
-    // Where phrases with a target were sorted out, those without must not fill their place.
+}
+
+/// Where phrases with a target were sorted out, those without must not fill their place.
+fn balance(said: &mut Vec<LabelledExpression>) {
     let targets = said.iter().filter(|e| !e.target.is_empty()).count();
-    let mut absent = if sorted { (targets / 4).max(1) } else { usize::MAX };
+    let mut absent = (targets / 4).max(1);
     said.retain(|e| {
         let kept = !e.target.is_empty() || absent > 0;
         absent -= usize::from(kept && e.target.is_empty());
         kept
     });
-    said.truncate(request.per_image);
-    said
 }
 
 /// The mask of all targets together.

@@ -35,6 +35,7 @@ fn request(folder: &Path) -> BuildRequest {
         coco: folder.join("coco.json"),
         images: folder.to_path_buf(),
         reading: CocoOptions::default(),
+        written: None,
         out: folder.join("records.jsonl"),
         per_image: 6,
         seed: 1,
@@ -101,4 +102,34 @@ fn the_same_seed_writes_the_same_file_and_nothing_is_replaced_unasked() {
     assert!(error.to_string().contains("records.jsonl"), "{error}");
     build(BuildRequest { overwrite: true, ..request.clone() }, std::future::pending()).unwrap();
     assert_eq!(fs::read(&request.out).unwrap(), first);
+}
+
+#[test]
+fn phrases_that_people_wrote_become_records_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = folder.path().join("written.jsonl");
+    let lines = [
+        r#"{"image": "a.png", "phrase": "both ships", "annotations": [1, 2], "kind": "count"}"#,
+        r#"{"image": "b.png", "phrase": "any ship", "annotations": [], "kind": "absent"}"#,
+        r#"{"image": "b.png", "phrase": "a lighthouse", "annotations": [], "kind": "absent"}"#,
+    ];
+    fs::write(&written, lines.join("\n")).unwrap();
+    let request = BuildRequest { written: Some(written.clone()), ..request(folder.path()) };
+    build(request.clone(), std::future::pending()).unwrap();
+    let built: Vec<_> = records(&request)
+        .into_iter()
+        .map(|record| (record.phrase.clone(), record.truth().unwrap().map(|mask| mask.foreground_px())))
+        .collect();
+    let expected = [("both ships", Some(200)), ("any ship", None), ("a lighthouse", None)];
+    assert_eq!(built, expected.map(|(phrase, marked)| (phrase.to_owned(), marked)));
+
+    // An annotation of another picture, and a picture that the labels do not know.
+    for (bad, told) in [
+        (r#"{"image": "b.png", "phrase": "the ship", "annotations": [1], "kind": "category"}"#, "b.png"),
+        (r#"{"image": "c.png", "phrase": "the ship", "annotations": [1], "kind": "category"}"#, "c.png"),
+    ] {
+        fs::write(&written, bad).unwrap();
+        let error = build(BuildRequest { overwrite: true, ..request.clone() }, std::future::pending()).unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+    }
 }
