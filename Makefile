@@ -18,6 +18,8 @@ help:
 	@echo "make bench        benchmarks, peak memory included"
 	@echo "make pretrained   fetch and convert the weights that training starts from"
 	@echo "make train-small  train the shipped model again (hours)"
+	@echo "make score-small  score the shipped model on labelled imagery, where there is some in data/imagery"
+	@echo "make mosaics      polygons and previews of buildings, trees and roads on your own scenes, MOSAICS=DIR"
 	@echo "make parity       compare layers, losses and whole models with PyTorch (needs Python, 6 GB); writes docs/parity.md"
 
 # Prints nothing when all is there.
@@ -53,5 +55,9 @@ train-small: build pretrained
 	$(GEOPHRASE) train --config examples/configs/train-small-1.toml --stop-at 700
 	$(GEOPHRASE) train --config examples/configs/train-small-2.toml
 	$(GEOPHRASE) train --config examples/configs/train-small-3.toml --stop-at 1440
+	@if test -f data/imagery/instances_train.json; then set -x; \
+		$(GEOPHRASE) train --config examples/configs/train-small-real.toml; \
+	else echo "no data/imagery: runs/small/model has seen generated scenes only (docs/small-model.md)"; fi
 
+include data/imagery.mk
 include model/tests/parity/parity.mk

@@ -145,3 +145,19 @@ fn the_shipped_model_says_what_it_is() {
     let absent = geophrase().args(["model", "info", "/nowhere/at/all"]).output().unwrap();
     assert_eq!(absent.status.code(), Some(78));
 }
+
+#[test]
+fn a_presence_that_no_tile_reaches_leaves_nothing_and_the_report_says_how_present_it_was() {
+    let out = tempfile::tempdir().unwrap();
+    let found = out.path().join("found.geojson");
+    let mut segment = geophrase();
+    segment.arg("segment").arg(demo_file("scene.tif")).args(["-p", "storage tanks", "--min-presence", "1"]);
+    let status = segment.arg("--model").arg(shipped_model()).arg("-o").arg(&found).status().unwrap();
+    assert!(status.success());
+    let report = std::fs::read(out.path().join("found.report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(report["options"]["min_presence"], 1.0);
+    assert_eq!(report["prompts"][0]["mask_px"], 0);
+    let presence = report["prompts"][0]["presence"].as_f64().unwrap();
+    assert!(presence > 0.5 && presence < 1.0, "{presence}");
+}

@@ -20,6 +20,7 @@ pub mod tile;
 pub mod training;
 pub mod uncertainty;
 pub mod vision;
+mod vocabulary;
 pub mod weights;
 
 pub use device::DeviceChoice;

@@ -14,9 +14,13 @@ use crate::ops::ModelBackend;
 use crate::store::{StoredModel, read_model};
 use crate::text::{PromptTokenizer, TokenBatch};
 use crate::tile::{TileImage, TilePrediction, TilePredictor};
+use crate::vocabulary::Vocabulary;
+
+/// Known categories that are named to one who asks for something else.
+const NEAREST: usize = 3;
 
 /// How a model is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SegmenterOptions {
     /// The device to compute on.
     pub device: DeviceChoice,
@@ -24,6 +28,8 @@ pub struct SegmenterOptions {
     pub raw_uncertainty: bool,
     /// Whether a tile without a target is silenced by the presence head.
     pub gate: bool,
+    /// Presence below which a tile is silenced, instead of the fitted one.
+    pub min_presence: Option<f64>,
     /// Whether the fitted calibration is applied; without it, plain sigmoids.
     pub calibrate: bool,
     /// Whether a prompt of too many tokens is cut, as the published protocol does, instead of refused.
@@ -36,6 +42,7 @@ impl Default for SegmenterOptions {
             device: DeviceChoice::Auto,
             raw_uncertainty: false,
             gate: true,
+            min_presence: None,
             calibrate: true,
             cut_long_prompts: false,
         }
@@ -73,6 +80,16 @@ pub trait Segmenter: TilePredictor {
 
     /// What a report says about the model.
     fn info(&self) -> &ModelInfo;
+
+    /// The nearest things that the model was trained on, where a prompt names none of them; `None` where it does, or
+    /// where the model does not say what it was trained on.
+    ///
+    /// # Errors
+    /// A prompt that cannot be read, or a device that fails.
+    fn nearest_known(&self, prompt: &str) -> Result<Option<Vec<String>>, ModelError> {
+        let _ = prompt;
+        Ok(None)
+    }
 }
 
 /// The model in `folder`, ready to be asked.
@@ -103,6 +120,7 @@ struct Network<B: ModelBackend> {
     device: B::Device,
     info: ModelInfo,
     prompts: Vec<EncodedPrompt<B>>,
+    vocabulary: Vocabulary,
 }
 
 /// One prompt's text features, computed once per run.
@@ -134,9 +152,29 @@ impl<B: ModelBackend> Network<B> {
         let fitted = config.calibration;
         let plain = Calibration::default();
         let mut calibration = if options.calibrate { fitted } else { plain };
-        calibration.presence_threshold =
-            if options.gate { fitted.presence_threshold } else { plain.presence_threshold };
-        Ok(Self { model, config, calibration, tokenizer, options: *options, device, info, prompts: Vec::new() })
+        calibration.presence_threshold = match options.min_presence {
+            _ if !options.gate => plain.presence_threshold,
+            Some(chosen) => chosen,
+            None => fitted.presence_threshold,
+        };
+        let vocabulary = Vocabulary::new(&config.trained_on);
+        let prompts = Vec::new();
+        Ok(Self { model, config, calibration, tokenizer, options: *options, device, info, prompts, vocabulary })
+    }
+
+    /// A direction for each text, so that texts of like meaning point alike: the mean of its words' features.
+    fn directions(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let rows = texts.iter().map(|text| self.tokenizer.encode(text)).collect::<Result<Vec<_>, _>>()?;
+        let (ids, ignored) = TokenBatch::from_rows(&rows, self.tokenizer.max_tokens()).to_tensors::<B>(&self.device);
+        let features = self.model.text.forward(ids, ignored.clone());
+        let [texts, words, width] = features.dims();
+        let counted = ignored.bool_not().float().reshape([texts, words, 1]);
+        let sums = values((features * counted).sum_dim(1).reshape([texts, 1, 1, width]))?;
+        let unit = |sum: &[f32]| {
+            let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+            sum.iter().map(|value| value / length).collect()
+        };
+        Ok(sums.chunks_exact(width).map(unit).collect())
     }
 
     /// # Shapes
@@ -176,18 +214,18 @@ impl<B: ModelBackend> Network<B> {
         Ok(planes
             .enumerate()
             .map(|(tile, (mask, risk))| {
-                let open = presence.as_ref().is_none_or(|logits| self.calibration.gate_is_open(sigmoid(logits[tile])));
-                self.prediction(mask, risk, open)
+                let presence = presence.as_ref().map(|logits| sigmoid(logits[tile]));
+                self.prediction(mask, risk, presence)
             })
             .collect())
     }
 
-    fn prediction(&self, mask: &[f32], risk: &[f32], open: bool) -> TilePrediction {
+    fn prediction(&self, mask: &[f32], risk: &[f32], presence: Option<f32>) -> TilePrediction {
         let raw_uncertainty = self.options.raw_uncertainty.then(|| risk.iter().copied().map(sigmoid).collect());
-        if !open {
+        if presence.is_some_and(|presence| !self.calibration.gate_is_open(presence)) {
             // A closed gate says: surely not here. Both the probability and its implied posterior are zero.
             let nothing = vec![0.0; mask.len()];
-            return TilePrediction { probability: nothing.clone(), uncertainty: nothing, raw_uncertainty };
+            return TilePrediction { probability: nothing.clone(), uncertainty: nothing, raw_uncertainty, presence };
         }
         TilePrediction {
             probability: mask.iter().map(|&logit| self.calibration.apply_probability(logit)).collect(),
@@ -197,6 +235,7 @@ impl<B: ModelBackend> Network<B> {
                 .map(|(&mask, &risk)| self.calibration.apply_uncertainty(risk, mask))
                 .collect(),
             raw_uncertainty,
+            presence,
         }
     }
 }
@@ -245,6 +284,21 @@ impl<B: ModelBackend> Segmenter for Network<B> {
 
     fn info(&self) -> &ModelInfo {
         &self.info
+    }
+
+    fn nearest_known(&self, prompt: &str) -> Result<Option<Vec<String>>, ModelError> {
+        if self.vocabulary.covers(prompt) {
+            return Ok(None);
+        }
+        let categories = self.vocabulary.categories();
+        let mut texts = vec![prompt.to_owned()];
+        texts.extend(categories.iter().map(|category| category.replace('_', " ")));
+        let directions = self.directions(&texts)?;
+        let likeness = |other: &[f32]| directions[0].iter().zip(other).map(|(a, b)| a * b).sum::<f32>();
+        let mut ranked: Vec<(f32, &String)> =
+            directions[1..].iter().map(|other| likeness(other)).zip(&texts[1..]).collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Ok(Some(ranked.into_iter().take(NEAREST).map(|(_, category)| category.clone()).collect()))
     }
 }
 

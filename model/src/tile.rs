@@ -26,6 +26,8 @@ pub struct TilePrediction {
     pub uncertainty: Vec<f32>,
     /// The scorer's own map (sigmoid of the RUS logit, eq. 3), when it was asked for.
     pub raw_uncertainty: Option<Vec<f32>>,
+    /// Probability that what the prompt refers to is in the tile at all, of models with a presence head.
+    pub presence: Option<f32>,
 }
 
 /// Turns tiles into predictions for a fixed list of prompts.

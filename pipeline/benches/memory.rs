@@ -37,7 +37,7 @@ impl TilePredictor for Brightness {
             let red = &tile.rgb[..tile.side_px * tile.side_px];
             let probability: Vec<f32> = red.iter().map(|value| (value / 32.0).floor() / 8.0).collect();
             let uncertainty = probability.iter().map(|p| p.min(1.0 - p)).collect();
-            vec![TilePrediction { probability, uncertainty, raw_uncertainty: None }]
+            vec![TilePrediction { probability, uncertainty, raw_uncertainty: None, presence: None }]
         };
         Ok(tiles.iter().map(answer).collect())
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use geo_io::{SceneInfo, pending_file};
 
 use crate::config::RunConfig;
+use crate::engine;
 use crate::error::PipelineError;
 use crate::outputs::OutputNames;
 use crate::report::{
@@ -63,6 +64,8 @@ pub(crate) struct Closing {
     prompts: Vec<PromptSpec>,
     config: RunConfig,
     names: OutputNames,
+    /// Prompts that the model is not made for.
+    vocabulary_notes: Vec<String>,
 }
 
 impl Closing {
@@ -87,6 +90,7 @@ impl Closing {
             prompts: job.prompts.clone(),
             config: job.config.clone(),
             names: job.names.clone(),
+            vocabulary_notes: engine::vocabulary_notes(job.predictor.as_ref(), &job.prompts)?,
         })
     }
 
@@ -97,6 +101,7 @@ impl Closing {
         times.insert("total", seconds(total));
         let mut outputs = self.names.all();
         outputs.retain(|path| *path != self.names.report);
+        let prompts = (0..self.prompts.len()).map(|i| self.prompt_report(i, &counts, &written)).collect();
         let report = Report {
             versions: Versions { geophrase: env!("CARGO_PKG_VERSION"), gdal: geo_io::init_gdal() },
             notes: self.notes(written.area_unknown),
@@ -112,6 +117,7 @@ impl Closing {
                 overlap_px: self.plan.overlap_px(),
                 stride_px: self.plan.stride_px(),
                 threshold: self.config.threshold,
+                min_presence: self.config.min_presence,
                 min_area: self.config.min_area.to_string(),
                 batch: self.config.batch,
                 raw_uncertainty: self.config.raw_uncertainty,
@@ -119,19 +125,7 @@ impl Closing {
             },
             scene: self.info,
             model: self.model,
-            prompts: self
-                .prompts
-                .into_iter()
-                .enumerate()
-                .map(|(i, prompt)| PromptReport {
-                    prompt: prompt.text,
-                    detections: written.detections[i],
-                    below_min_area: written.below_min_area[i],
-                    mask_px: written.mask_px[i],
-                    frame_words: prompt.frame_words,
-                    frame: self.views.frames[i],
-                })
-                .collect(),
+            prompts,
             tiles: counts.tiles,
             holes: Vec::new(),
             valid_px: counts.valid_px,
@@ -153,9 +147,28 @@ impl Closing {
         Ok(Outcome { report, files, detections: written.kept })
     }
 
+    fn prompt_report(&self, i: usize, counts: &StitchCounts, written: &Written) -> PromptReport {
+        PromptReport {
+            prompt: self.prompts[i].text.clone(),
+            detections: written.detections[i],
+            below_min_area: written.below_min_area[i],
+            mask_px: written.mask_px[i],
+            frame_words: self.prompts[i].frame_words.clone(),
+            frame: self.views.frames[i],
+            presence: self.presence(counts, i),
+        }
+    }
+
+    /// The highest presence of a prompt that was answered by tiles.
+    fn presence(&self, counts: &StitchCounts, prompt: usize) -> Option<f32> {
+        let number = self.views.by_tile().into_iter().position(|other| other == prompt)?;
+        counts.presence.get(number).copied().flatten()
+    }
+
     /// What a reader of the results should know.
     fn notes(&self, area_unknown: u64) -> Vec<String> {
-        let mut notes: Vec<String> = self.info.notes.iter().chain(&self.views.notes).cloned().collect();
+        let mut notes: Vec<String> =
+            self.info.notes.iter().chain(&self.views.notes).chain(&self.vocabulary_notes).cloned().collect();
         if area_unknown > 0 {
             notes.push(format!(
                 "{area_unknown} detections have no area that can be measured, so --min-area kept them: give pixels, such as 40px"

@@ -62,6 +62,15 @@ pub fn parse_threshold(text: &str) -> Result<f32, String> {
     (0.0..1.0).contains(&threshold).then_some(threshold).ok_or_else(wrong)
 }
 
+/// A presence as `--min-presence` gives it.
+///
+/// # Errors
+/// The reason, for a text that is no number from 0 to 1.
+pub fn parse_presence(text: &str) -> Result<f64, String> {
+    let presence: Option<f64> = text.trim().parse().ok().filter(|presence| (0.0..=1.0).contains(presence));
+    presence.ok_or_else(|| format!("{text:?} is no presence: give a number from 0 to 1"))
+}
+
 /// How a run goes, once scene and model are open.
 #[derive(Clone, Debug)]
 pub struct RunConfig {
@@ -71,6 +80,8 @@ pub struct RunConfig {
     pub overlap: Overlap,
     /// Probability above which a pixel belongs to the mask.
     pub threshold: f32,
+    /// Presence below which a tile holds nothing, instead of the model's own.
+    pub min_presence: Option<f64>,
     /// The smallest detection that is written.
     pub min_area: MinArea,
     /// Tiles given to the model at once.
@@ -106,6 +117,7 @@ impl RunConfig {
             views: ViewConfig::default(),
             overlap: Overlap::Percent(20.0),
             threshold: THRESHOLD,
+            min_presence: None,
             min_area: MinArea::Px(0),
             batch: BATCH,
             readers: READERS,
@@ -153,6 +165,8 @@ mod tests {
     fn a_threshold_is_a_probability_below_one() {
         assert_eq!(parse_threshold("0.25"), Ok(0.25));
         assert_eq!(parse_threshold("0"), Ok(0.0));
+        assert_eq!(parse_presence("1"), Ok(1.0));
+        assert!(parse_presence("1.1").is_err() && parse_presence("NaN").is_err());
         for wrong in ["1", "-0.1", "NaN", "half"] {
             assert!(parse_threshold(wrong).is_err(), "{wrong}");
         }

@@ -8,6 +8,7 @@ use model::{
 
 use crate::error::PipelineError;
 use crate::report::ModelReport;
+use crate::view::prompts::PromptSpec;
 
 /// The model in a folder, asked for some prompts.
 ///
@@ -58,6 +59,28 @@ impl Segmenter for OneByOne {
     fn info(&self) -> &ModelInfo {
         self.0.info()
     }
+
+    fn nearest_known(&self, prompt: &str) -> Result<Option<Vec<String>>, ModelError> {
+        self.0.nearest_known(prompt)
+    }
+}
+
+/// What a user should know who asks for things that the model has never seen.
+///
+/// # Errors
+/// A device that fails.
+pub fn vocabulary_notes(segmenter: &dyn Segmenter, prompts: &[PromptSpec]) -> Result<Vec<String>, ModelError> {
+    let mut notes = Vec::new();
+    for prompt in prompts {
+        if let Some(nearest) = segmenter.nearest_known(&prompt.text)? {
+            let nearest = nearest.join(", ");
+            notes.push(format!(
+                "{:?} names nothing that the model was trained on, so do not rely on what it finds; nearest of what it knows: {nearest}",
+                prompt.text
+            ));
+        }
+    }
+    Ok(notes)
 }
 
 /// The model as a report names it.

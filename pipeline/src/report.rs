@@ -105,6 +105,9 @@ pub struct PromptReport {
     pub frame_words: Vec<String>,
     /// What they refer to.
     pub frame: Frame,
+    /// The highest probability of any tile that the thing is in it at all; null where the model does not tell, or where
+    /// the prompt was answered about the whole scene at once.
+    pub presence: Option<f32>,
 }
 
 /// The options of a run that shape its results.
@@ -116,6 +119,8 @@ pub struct OptionsReport {
     pub frame: String,
     /// The sizes of views as asked for.
     pub views: String,
+    /// Presence below which a tile is silent, as asked for; null for the model's own.
+    pub min_presence: Option<f64>,
     /// The overlap as asked for.
     pub tile_overlap: String,
     /// The overlap of the regular grid in pixels.

@@ -115,6 +115,7 @@ impl Arithmetic {
             raw_uncertainty: Some(probability.iter().map(|p| 0.5 * p).collect()),
             uncertainty,
             probability,
+            presence: None,
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn score(request: &AblationRequest, folder: &Path) -> Result<EvalRepo
         device: request.device,
         raw_uncertainty: true,
         gate: false,
+        min_presence: None,
         calibrate: true,
         cut_long_prompts: true,
     };

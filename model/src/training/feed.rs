@@ -10,8 +10,9 @@ use burn::tensor::{Tensor, TensorData};
 use super::config::{DataConfig, Emphasis};
 use super::feed_imagery::{Imagery, Purpose};
 use super::feed_records::RecordFeed;
+use crate::config::{TrainedOn, TrainingSource};
 use crate::error::ModelError;
-use crate::synthetic::{self, Dice};
+use crate::synthetic::{self, Category, Dice};
 
 /// One step's images and phrases.
 pub(crate) struct Batch {
@@ -126,6 +127,15 @@ struct Mixed {
     validation: Imagery,
 }
 
+/// What the scene generator shows; how often cannot be counted, since its scenes never end.
+fn drawn() -> TrainedOn {
+    TrainedOn {
+        categories: Category::ALL.into_iter().map(|category| (category.name().replace('_', " "), 0)).collect(),
+        sources: vec![TrainingSource { name: "scenes of the generator".to_owned(), ..TrainingSource::default() }],
+        licence_note: String::new(),
+    }
+}
+
 impl Feed {
     /// Opens what `data` names.
     pub(crate) fn open(data: &DataConfig, shape: FeedConfig) -> Result<Self, ModelError> {
@@ -153,6 +163,23 @@ impl Feed {
         match &self.source {
             Source::Synthetic { .. } | Source::Mixed(_) => None,
             Source::Records(records) => Some(records.steps_per_epoch(self.shape)),
+        }
+    }
+
+    /// What a model of this data has seen, for its folder.
+    pub(crate) fn trained_on(&self) -> TrainedOn {
+        match &self.source {
+            Source::Synthetic { .. } => drawn(),
+            Source::Mixed(mixed) => {
+                let mut seen = drawn();
+                let TrainedOn { categories, sources, .. } = mixed.training.trained_on();
+                for (category, count) in categories {
+                    *seen.categories.entry(category).or_default() += count;
+                }
+                seen.sources.extend(sources);
+                seen
+            }
+            Source::Records(records) => records.trained_on(),
         }
     }
 

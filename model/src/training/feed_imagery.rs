@@ -1,10 +1,11 @@
 //! Training samples from labelled imagery: a picture, a view of it, and phrases that are true of the view.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::config::ImageryConfig;
 use super::feed::{Batch, FeedConfig};
+use crate::config::{TrainedOn, TrainingSource};
 use crate::dataset::augment::{Cut, View, cut};
 use crate::dataset::coco::{CocoOptions, CocoSet};
 use crate::dataset::expressions::{ExpressionOptions, Kind, expressions};
@@ -69,6 +70,30 @@ impl Imagery {
         // The file may speak of any picture; those of the other set are never shown here.
         let written = config.written.as_deref().map_or_else(|| Ok(BTreeMap::new()), read_written)?;
         Ok(Self { sources, weights, folder: config.images.clone(), set, written })
+    }
+
+    /// What there is to see: labels by category, pictures by source.
+    pub(super) fn trained_on(&self) -> TrainedOn {
+        let mut seen = TrainedOn::default();
+        let mut pictures: BTreeMap<&str, (u64, BTreeSet<&str>)> = BTreeMap::new();
+        for index in self.sources.iter().flatten() {
+            let image = &self.set.images()[*index];
+            let source = pictures.entry(&image.source).or_default();
+            source.0 += 1;
+            source.1.insert(&image.licence);
+            for (category, labels) in self.set.labels(*index) {
+                *seen.categories.entry(category.to_owned()).or_default() += labels as u64;
+            }
+        }
+        seen.sources = pictures
+            .into_iter()
+            .map(|(name, (images, licences))| TrainingSource {
+                name: name.to_owned(),
+                images: Some(images),
+                licence: licences.into_iter().filter(|licence| !licence.is_empty()).collect::<Vec<_>>().join("; "),
+            })
+            .collect();
+        seen
     }
 
     /// Adds one sample to the batch, drawn by `dice`.

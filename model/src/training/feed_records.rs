@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::feed::{Batch, FeedConfig};
+use crate::config::{TrainedOn, TrainingSource};
 use crate::dataset::resize::resized_bilinear;
 use crate::dataset::{RecordReader, ReferringRecord, read_rgb};
 use crate::error::ModelError;
@@ -58,6 +59,20 @@ pub(crate) struct RecordFeed {
 }
 
 impl RecordFeed {
+    /// What there is to see: records by category, pictures of the one folder.
+    pub(crate) fn trained_on(&self) -> TrainedOn {
+        let mut seen = TrainedOn::default();
+        for category in self.train.iter().filter_map(|record| record.category.as_ref()) {
+            *seen.categories.entry(category.clone()).or_default() += 1;
+        }
+        seen.sources = vec![TrainingSource {
+            name: self.images.display().to_string(),
+            images: Some(self.by_picture.len() as u64),
+            licence: String::new(),
+        }];
+        seen
+    }
+
     /// Reads both files.
     ///
     /// # Errors

@@ -74,6 +74,7 @@ impl<B: ModelBackend> Trainer<B> {
         best: bool,
     ) -> Result<(), ModelError> {
         let mut config = self.model_config.clone();
+        config.trained_on = self.feed.trained_on();
         // With nothing to learn about errors, plain sigmoids stay; that is no reason to lose the weights.
         match fitter.fit() {
             Ok((calibration, summary)) => {

@@ -47,6 +47,10 @@ pub(crate) struct SegmentArgs {
     /// Probability above which a pixel belongs to the mask.
     #[arg(long, value_name = "0..1", default_value_t = config::THRESHOLD, value_parser = config::parse_threshold)]
     threshold: f32,
+    /// Presence below which a tile is taken to hold nothing of what is asked for, from 0 (never) to 1 [default: the
+    /// model's].
+    #[arg(long, value_name = "0..1", value_parser = config::parse_presence)]
+    min_presence: Option<f64>,
     /// Leave out smaller polygons: square metres (25) or pixels (40px).
     #[arg(long, value_name = "M2|PX", default_value = "0px")]
     min_area: MinArea,
@@ -132,6 +136,7 @@ impl SegmentArgs {
                 views: self.views.config(),
                 overlap: self.tile_overlap,
                 threshold: self.threshold,
+                min_presence: self.min_presence,
                 min_area: self.min_area,
                 batch: self.engine.batch,
                 raw_uncertainty: self.raw_uncertainty,

@@ -124,6 +124,7 @@ fn open_models(request: &EvalRequest) -> Result<Vec<Box<dyn Segmenter>>, Pipelin
         device: request.device,
         raw_uncertainty: true,
         gate: request.options.gate,
+        min_presence: None,
         calibrate: request.options.calibrate,
         // Published phrases are cut to the model's length, as the papers do; a user's prompt is refused instead.
         cut_long_prompts: true,

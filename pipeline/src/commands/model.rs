@@ -95,13 +95,18 @@ fn push_training(text: &mut String, trained_on: &TrainedOn) {
     let mut categories: Vec<(&String, &u64)> = trained_on.categories.iter().collect();
     // The most frequent first: those it knows best.
     categories.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-    let words: Vec<String> = categories.into_iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let words: Vec<String> = categories.into_iter().map(|(name, count)| counted(name, *count)).collect();
     if !words.is_empty() {
         push(text, "categories", &words.join(", "));
     }
     if !trained_on.licence_note.is_empty() {
         push(text, "terms", &trained_on.licence_note);
     }
+}
+
+/// A category and how many were seen; those of scenes without end are not counted.
+fn counted(name: &str, count: u64) -> String {
+    if count == 0 { name.to_owned() } else { format!("{name} {count}") }
 }
 
 /// A row: its name, and words that go on below each other.

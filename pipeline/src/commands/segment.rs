@@ -95,7 +95,12 @@ fn load(
         let reason = "a scene without a CRS has no square metres: give --min-area in pixels, such as 40px";
         return Err(PipelineError::Usage(reason.into()));
     }
-    let options = SegmenterOptions { device, raw_uncertainty: config.raw_uncertainty, ..SegmenterOptions::default() };
+    let options = SegmenterOptions {
+        device,
+        raw_uncertainty: config.raw_uncertainty,
+        min_presence: config.min_presence,
+        ..SegmenterOptions::default()
+    };
     let predictor = engine::open(folder, &prompts, &options)?;
     let model = engine::described(predictor.info());
     tracing::info!("model {} ({}) on {}, tiles of {} px", model.name, folder.display(), model.device, model.tile_px);

@@ -189,6 +189,7 @@ mod tests {
             probability: vec![probability; 64 * 64],
             uncertainty: vec![uncertainty; 64 * 64],
             raw_uncertainty: None,
+            presence: None,
         }
     }
 

@@ -61,6 +61,7 @@ pub fn answer_picture(
         uncertainty: doubt(&planes.probability, &planes.implied),
         raw_uncertainty: planes.raw_implied.as_deref().map(|implied| doubt(&planes.probability, implied)),
         probability: planes.probability,
+        presence: None,
     });
     Ok(answers.collect())
 }
@@ -138,7 +139,7 @@ mod tests {
             let answer = |tile: &TileImage| {
                 let probability: Vec<f32> = tile.rgb[..64 * 64].iter().map(|red| red / 255.0).collect();
                 let uncertainty = probability.iter().map(|p| p.min(1.0 - p)).collect();
-                vec![TilePrediction { probability, uncertainty, raw_uncertainty: None }]
+                vec![TilePrediction { probability, uncertainty, raw_uncertainty: None, presence: None }]
             };
             Ok(tiles.iter().map(answer).collect())
         }
@@ -166,6 +167,7 @@ mod tests {
             probability: vec![value; len],
             uncertainty: vec![0.5; len],
             raw_uncertainty: None,
+            presence: None,
         };
         let size = PixelSize { width: 10, height: 10 };
         for (answer, reason) in [

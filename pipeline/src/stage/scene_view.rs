@@ -69,7 +69,7 @@ fn cropped(answer: &TilePrediction, side_px: usize, size: PixelSize) -> BlendedP
     let crop = |value: &dyn Fn(usize) -> f32| -> Vec<f32> {
         (0..height).flat_map(|row| (0..width).map(move |col| row * side_px + col)).map(value).collect()
     };
-    let TilePrediction { probability, uncertainty, raw_uncertainty } = answer;
+    let TilePrediction { probability, uncertainty, raw_uncertainty, .. } = answer;
     BlendedPlanes {
         probability: crop(&|i| probability[i]),
         implied: crop(&|i| implied_probability(probability[i], uncertainty[i])),

@@ -38,7 +38,7 @@ pub struct StitchStage {
 }
 
 /// What the stitch stage counted.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StitchCounts {
     /// Tiles by how they were answered.
     pub tiles: TileCounts,
@@ -46,6 +46,8 @@ pub struct StitchCounts {
     pub valid_px: u64,
     /// Pixels without.
     pub nodata_px: u64,
+    /// The highest presence of each prompt that is answered by tiles, of models that tell.
+    pub presence: Vec<Option<f32>>,
 }
 
 impl StitchStage {
@@ -60,6 +62,7 @@ impl StitchStage {
         let mut clock = BusyClock::default();
         let mut counts = StitchCounts::default();
         counts.tiles.planned = self.plan.len() as u64;
+        counts.presence = vec![None; self.prompts];
         let scene = self.scene_answers.take().map(SceneAnswers::wait).transpose()?;
         let mut canvas = Canvas::new((*self.plan).clone(), self.prompts, self.raw_uncertainty);
         for _ in 0..self.plan.len() {
@@ -70,6 +73,9 @@ impl StitchStage {
                 Answer::Empty => counts.tiles.empty += 1,
                 Answer::Computed => counts.tiles.computed += 1,
                 Answer::Reused => counts.tiles.reused += 1,
+            }
+            for (highest, prediction) in counts.presence.iter_mut().zip(predictions.iter()) {
+                *highest = highest.iter().copied().chain(prediction.presence).reduce(f32::max);
             }
             if answer != Answer::Empty {
                 clock.time(|| canvas.add(&tile, &valid, &predictions));

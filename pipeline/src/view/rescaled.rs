@@ -89,12 +89,14 @@ struct Blend {
     probability: Vec<f32>,
     implied: Vec<f32>,
     raw_implied: Option<Vec<f32>>,
+    /// The highest of all sizes: what was seen at one of them is there.
+    presence: Option<f32>,
 }
 
 impl Blend {
     /// What the model said, on the pixels of the tile.
     fn new(answer: &TilePrediction, back: &Resampler) -> Result<Self, ModelError> {
-        let TilePrediction { probability, uncertainty, raw_uncertainty } = answer;
+        let TilePrediction { probability, uncertainty, raw_uncertainty, presence } = answer;
         let area = back.from_px().pow(2);
         for plane in [probability, uncertainty].into_iter().chain(raw_uncertainty) {
             if plane.len() != area {
@@ -108,6 +110,7 @@ impl Blend {
             probability: back.plane(probability),
             implied: back.plane(&implied(uncertainty)),
             raw_implied: raw_uncertainty.as_deref().map(|raw| back.plane(&implied(raw))),
+            presence: *presence,
         })
     }
 
@@ -122,6 +125,7 @@ impl Blend {
         if let (Some(mean), Some(value)) = (&mut self.raw_implied, &other.raw_implied) {
             mix(mean, value);
         }
+        self.presence = self.presence.into_iter().chain(other.presence).reduce(f32::max);
     }
 
     fn into_prediction(self) -> TilePrediction {
@@ -133,7 +137,7 @@ impl Blend {
             labelled.map(|(&p, q)| unit(label_uncertainty(p, q, CALIBRATED_AT))).collect()
         };
         let (uncertainty, raw_uncertainty) = (doubt(self.implied), self.raw_implied.map(doubt));
-        TilePrediction { uncertainty, raw_uncertainty, probability }
+        TilePrediction { uncertainty, raw_uncertainty, probability, presence: self.presence }
     }
 }
 

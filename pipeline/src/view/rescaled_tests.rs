@@ -19,7 +19,12 @@ impl TilePredictor for Redness {
             let red = &tile.rgb[..tile.side_px * tile.side_px];
             let probability: Vec<f32> = red.iter().map(|red| red / 255.0).collect();
             let uncertainty: Vec<f32> = probability.iter().map(|p| p.min(1.0 - p)).collect();
-            vec![TilePrediction { raw_uncertainty: Some(uncertainty.clone()), probability, uncertainty }]
+            vec![TilePrediction {
+                raw_uncertainty: Some(uncertainty.clone()),
+                probability,
+                uncertainty,
+                presence: None,
+            }]
         };
         Ok(tiles.iter().map(answer).collect())
     }
@@ -43,6 +48,7 @@ impl TilePredictor for Told {
             probability: probability.clone(),
             uncertainty: uncertainty.clone(),
             raw_uncertainty: None,
+            presence: None,
         };
         Ok(tiles.iter().map(|_| vec![answer.clone()]).collect())
     }
@@ -64,7 +70,7 @@ impl TilePredictor for OwnSide {
         let answer = |tile: &TileImage| {
             let area = tile.side_px * tile.side_px;
             let probability = vec![tile.side_px as f32 / 128.0; area];
-            vec![TilePrediction { probability, uncertainty: vec![0.0; area], raw_uncertainty: None }]
+            vec![TilePrediction { probability, uncertainty: vec![0.0; area], raw_uncertainty: None, presence: None }]
         };
         Ok(tiles.iter().map(answer).collect())
     }

@@ -29,6 +29,8 @@ pub(super) struct ImageEntry {
     #[serde(default)]
     pub(super) publishable: bool,
     #[serde(default)]
+    pub(super) licence: Option<String>,
+    #[serde(default)]
     pub(super) false_colour: bool,
     #[serde(default)]
     pub(super) gsd_m: Option<f64>,

@@ -47,6 +47,8 @@ pub struct CocoImage {
     pub place: String,
     /// True when the file says that it may be published.
     pub publishable: bool,
+    /// The terms of the picture; empty where the file does not say.
+    pub licence: String,
     /// True when colours do not look as to the eye.
     pub false_colour: bool,
     /// Side of a pixel in metres, where known.
@@ -102,6 +104,7 @@ impl CocoSet {
                 source: image.source,
                 place: image.place,
                 publishable: image.publishable,
+                licence: image.licence.unwrap_or_default(),
                 false_colour: image.false_colour,
                 pixel_size_m: image.gsd_m,
                 exhaustive,

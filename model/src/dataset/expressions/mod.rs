@@ -130,6 +130,18 @@ impl Default for ExpressionOptions {
 /// Draws of one kind before another is tried.
 const DRAWS: usize = 12;
 
+/// What people call the things of a category: its own name and the synonyms that phrases are made of, one and many.
+pub(crate) fn names_of(category: &str) -> Vec<String> {
+    let plain = category.to_lowercase().replace(['-', '_'], " ");
+    let mut names = vec![lexicon::plural(&plain), plain];
+    if let Some(entry) = lexicon::entry_of(category) {
+        names.extend(entry.aliases.iter().map(|&alias| alias.to_owned()));
+        let words = entry.words.iter().flat_map(|word| [word.one, word.many]);
+        names.extend(words.map(|word| word.trim_start_matches('~').to_owned()).filter(|word| !word.is_empty()));
+    }
+    names
+}
+
 /// Phrases about a picture, at most `wanted`, all different, each true of its target and of nothing else.
 ///
 /// Meanings differ and categories change as far as the picture allows. Fewer come back when it has little to say.
