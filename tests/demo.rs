@@ -161,3 +161,18 @@ fn a_presence_that_no_tile_reaches_leaves_nothing_and_the_report_says_how_presen
     let presence = report["prompts"][0]["presence"].as_f64().unwrap();
     assert!(presence > 0.5 && presence < 1.0, "{presence}");
 }
+
+#[test]
+fn a_prompt_that_names_nothing_the_model_knows_is_answered_with_a_note_of_what_is_nearest() {
+    let out = tempfile::tempdir().unwrap();
+    let found = out.path().join("found.geojson");
+    let mut segment = geophrase();
+    segment.arg("segment").arg(demo_file("scene.tif")).args(["-p", "zebra crossings", "-p", "the silos"]);
+    let status = segment.arg("--model").arg(shipped_model()).arg("-o").arg(&found).status().unwrap();
+    assert!(status.success());
+    let report = std::fs::read(out.path().join("found.report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    let notes: Vec<&str> = report["notes"].as_array().unwrap().iter().filter_map(|note| note.as_str()).collect();
+    let unknown: Vec<&&str> = notes.iter().filter(|note| note.contains("names nothing")).collect();
+    assert!(matches!(unknown[..], [note] if note.contains("zebra crossings") && note.contains("road")), "{notes:?}");
+}
