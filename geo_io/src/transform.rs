@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::grid::{MapPoint, PixelCorner};
+use crate::window::PixelWindow;
 
 /// The six numbers that place a raster on the map, in GDAL's order.
 ///
@@ -25,6 +26,17 @@ impl Affine {
         MapPoint { x: a[0] + col * a[1] + row * a[2], y: a[3] + col * a[4] + row * a[5] }
     }
 
+    /// Smallest x, smallest y, largest x and largest y that a window reaches on the map.
+    pub fn bbox(&self, window: PixelWindow) -> [f64; 4] {
+        let (left, top) = (f64::from(window.col_off), f64::from(window.row_off));
+        let (right, bottom) = (left + f64::from(window.width), top + f64::from(window.height));
+        let corners = [(left, top), (right, top), (left, bottom), (right, bottom)];
+        corners.map(|(col, row)| self.point(col, row)).iter().fold(
+            [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY],
+            |[x0, y0, x1, y1], MapPoint { x, y }| [x0.min(*x), y0.min(*y), x1.max(*x), y1.max(*y)],
+        )
+    }
+
     /// Map units squared per pixel; negative when rows run downwards on the map, as they usually do.
     pub fn determinant(&self) -> f64 {
         let a = &self.0;
@@ -43,5 +55,8 @@ mod tests {
         assert_eq!(affine.pixel_to_map(PixelCorner { col: 10, row: 4 }), MapPoint { x: 132.0, y: 222.0 });
         // 2 * -7 - 3 * 5 = -29.
         assert_eq!(affine.determinant(), -29.0);
+        // Corners (0, 0), (2, 0), (0, 1), (2, 1) lie at (100, 200), (104, 210), (103, 193), (107, 203).
+        let window = PixelWindow { col_off: 0, row_off: 0, width: 2, height: 1 };
+        assert_eq!(affine.bbox(window), [100.0, 193.0, 107.0, 210.0]);
     }
 }

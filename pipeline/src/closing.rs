@@ -9,9 +9,11 @@ use geo_io::{SceneInfo, pending_file};
 use crate::config::RunConfig;
 use crate::engine;
 use crate::error::PipelineError;
+use crate::mosaic::holes::FailedTile;
 use crate::outputs::OutputNames;
 use crate::report::{
-    ModelReport, OptionsReport, PromptReport, Report, Versions, ViewReport, ViewsReport, peak_memory_bytes, seconds,
+    Hole, ModelReport, OptionsReport, PromptReport, Report, Versions, ViewReport, ViewsReport, peak_memory_bytes,
+    seconds,
 };
 use crate::run::{Job, Outcome};
 use crate::stage::stitch::{StitchCounts, StitchStage};
@@ -97,11 +99,16 @@ impl Closing {
     /// Writes the report and gives everything its final name.
     pub(crate) fn commit(self, done: Done, total: Duration) -> Result<Outcome, PipelineError> {
         let Done { seconds: mut times, counts, written } = done;
+        if counts.tiles.failed == counts.tiles.planned {
+            let reason = counts.failed.first().map(|tile| tile.reason.clone()).unwrap_or_default();
+            return Err(PipelineError::NoTile { scene: self.info.name, reason });
+        }
         let written = *written.ok_or(PipelineError::Stopped(WriteStage::NAME))?;
         times.insert("total", seconds(total));
         let mut outputs = self.names.all();
         outputs.retain(|path| *path != self.names.report);
         let prompts = (0..self.prompts.len()).map(|i| self.prompt_report(i, &counts, &written)).collect();
+        let holes = counts.failed.iter().map(|tile| self.hole(tile)).collect();
         let report = Report {
             versions: Versions { geophrase: env!("CARGO_PKG_VERSION"), gdal: geo_io::init_gdal() },
             notes: self.notes(written.area_unknown),
@@ -127,9 +134,10 @@ impl Closing {
             model: self.model,
             prompts,
             tiles: counts.tiles,
-            holes: Vec::new(),
+            holes,
             valid_px: counts.valid_px,
             nodata_px: counts.nodata_px,
+            hole_px: counts.hole_px,
             detections: written.detections.iter().sum(),
             outputs,
             seconds: times,
@@ -145,6 +153,12 @@ impl Closing {
             tracing::info!("wrote {}", file.display());
         }
         Ok(Outcome { report, files, detections: written.kept })
+    }
+
+    /// A failed tile as the report gives it.
+    fn hole(&self, tile: &FailedTile) -> Hole {
+        let bbox = self.info.affine.bbox(tile.window);
+        Hole { window: tile.window, bbox, px: tile.px, reason: tile.reason.clone() }
     }
 
     fn prompt_report(&self, i: usize, counts: &StitchCounts, written: &Written) -> PromptReport {

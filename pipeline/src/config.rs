@@ -20,6 +20,16 @@ pub const READERS: usize = 2;
 /// Items that wait between two stages.
 pub const QUEUE: usize = 2;
 
+/// What becomes of a tile that cannot be read or answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnBadTile {
+    /// The run fails and writes nothing.
+    #[default]
+    Fail,
+    /// The tile is a hole: nodata in every output, counted and located in the report, and exit code 4.
+    Hole,
+}
+
 /// The smallest detection that is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MinArea {
@@ -88,6 +98,8 @@ pub struct RunConfig {
     pub batch: usize,
     /// Threads that read tiles.
     pub readers: usize,
+    /// What becomes of a tile that cannot be read or answered.
+    pub on_bad_tile: OnBadTile,
     /// Whether the scorer's own map is written too.
     pub raw_uncertainty: bool,
     /// Where results go.
@@ -121,6 +133,7 @@ impl RunConfig {
             min_area: MinArea::Px(0),
             batch: BATCH,
             readers: READERS,
+            on_bad_tile: OnBadTile::Fail,
             raw_uncertainty: false,
             outputs,
         }

@@ -70,6 +70,31 @@ pub enum PipelineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No tile of the scene could be read or answered.
+    #[error("no tile of scene {scene} could be read: {reason}")]
+    NoTile {
+        /// The scene.
+        scene: String,
+        /// Why the first one could not.
+        reason: String,
+    },
+    /// All is written, but some of the scene has no result.
+    #[error(
+        "{failed} of {planned} tiles of {scene} have no answer, which leaves {hole_px} pixels without a result \
+         (listed in {})", report.display()
+    )]
+    Holes {
+        /// The scene.
+        scene: String,
+        /// Tiles without an answer.
+        failed: u64,
+        /// All tiles.
+        planned: u64,
+        /// Pixels without a result.
+        hole_px: u64,
+        /// Where the holes are listed.
+        report: PathBuf,
+    },
     /// A stage panicked.
     #[error("bug in stage {stage}: {message}")]
     StagePanic {
@@ -118,7 +143,8 @@ impl PipelineError {
             },
             Self::Model(error) => model_exit(error),
             Self::NoModel { .. } => Exit::Config,
-            Self::ReadInput { .. } => Exit::UnreadableScene,
+            Self::ReadInput { .. } | Self::NoTile { .. } => Exit::UnreadableScene,
+            Self::Holes { .. } => Exit::Incomplete,
             Self::Create { .. } => Exit::CannotCreate,
             Self::Write { .. } => Exit::WriteFailed,
             Self::BadPrediction { .. } | Self::StagePanic { .. } | Self::Stopped(_) | Self::Runtime(_) => Exit::Bug,

@@ -11,6 +11,8 @@ pub enum Exit {
     Done = 0,
     /// Flags, a prompt or a device name that make no sense.
     Usage = 2,
+    /// Finished, but with holes or with scenes that failed; the report lists them.
+    Incomplete = 4,
     /// The scene cannot be worked on, or data of a training or evaluation set cannot be used.
     UnusableScene = 65,
     /// The scene (or another input) is missing or cannot be read.

@@ -26,12 +26,14 @@ pub struct Report {
     pub options: OptionsReport,
     /// Tiles by how they were answered.
     pub tiles: TileCounts,
-    /// Ground that could not be read; always empty for `segment`, which fails instead.
+    /// Tiles without an answer, at most 10,000 of them; none unless a bad tile is to be a hole.
     pub holes: Vec<Hole>,
     /// Pixels with a result.
     pub valid_px: u64,
     /// Pixels without one, because the scene has no data there.
     pub nodata_px: u64,
+    /// Pixels without one, because no tile that covers them has an answer.
+    pub hole_px: u64,
     /// Detections of all prompts.
     pub detections: u64,
     /// What a reader of the results should know.
@@ -150,17 +152,19 @@ pub struct TileCounts {
     pub reused: u64,
     /// Tiles without a valid pixel.
     pub empty: u64,
-    /// Tiles that could not be read.
+    /// Tiles that could not be read or answered.
     pub failed: u64,
 }
 
-/// Ground that could not be read.
+/// A tile without an answer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Hole {
-    /// The pixels.
+    /// Its pixels.
     pub window: PixelWindow,
     /// Smallest x, smallest y, largest x, largest y in the scene's CRS.
     pub bbox: [f64; 4],
+    /// Those of its pixels that have no result; the others are covered by its neighbours.
+    pub px: u64,
     /// Why.
     pub reason: String,
 }
@@ -180,12 +184,13 @@ impl Report {
     /// The report in one line.
     #[must_use]
     pub fn summary(&self) -> String {
-        let TileCounts { planned, computed, reused, empty, .. } = self.tiles;
+        let TileCounts { planned, computed, reused, empty, failed } = self.tiles;
+        let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
         let found: Vec<String> =
             self.prompts.iter().map(|prompt| format!("{} of {:?}", prompt.detections, prompt.prompt)).collect();
         let seconds = self.seconds.get("total").copied().unwrap_or_default();
         let mut line = format!(
-            "{}: {} in {planned} tiles ({computed} computed, {reused} reused, {empty} empty), {seconds:.1} s",
+            "{}: {} in {planned} tiles ({computed} computed, {reused} reused, {empty} empty{failed}), {seconds:.1} s",
             self.scene.name,
             found.join(", "),
         );

@@ -63,6 +63,26 @@ pub struct Outcome {
     pub detections: Vec<Detection>,
 }
 
+impl Outcome {
+    /// Says so when some of the scene has no result.
+    ///
+    /// # Errors
+    /// [`PipelineError::Holes`]; the outputs are there all the same.
+    pub fn whole(&self) -> Result<(), PipelineError> {
+        let Report { tiles, hole_px, scene, .. } = &self.report;
+        if tiles.failed == 0 {
+            return Ok(());
+        }
+        Err(PipelineError::Holes {
+            scene: scene.name.clone(),
+            failed: tiles.failed,
+            planned: tiles.planned,
+            hole_px: *hole_px,
+            report: self.files.last().cloned().unwrap_or_default(),
+        })
+    }
+}
+
 /// Opens a job with `load` and runs it, until it is done or `interrupt` comes.
 ///
 /// All outputs get their final names at the very end, together; before that, nothing is left behind.
@@ -205,7 +225,15 @@ fn start(
     for (first, scene) in std::iter::once(scene).chain(scenes).enumerate() {
         let (output, input) = mpsc::channel(queue);
         inputs.push(input);
-        let read = ReadStage { scene, plan: plan.clone(), first, step: readers, output, cancel: cancel.clone() };
+        let read = ReadStage {
+            scene,
+            plan: plan.clone(),
+            first,
+            step: readers,
+            on_bad_tile: config.on_bad_tile,
+            output,
+            cancel: cancel.clone(),
+        };
         let name = ReadStage::NAME;
         stages.spawn_blocking(move || caught(name, || read.run().map(|took| StageOutput::Took(name, took))));
     }
@@ -223,6 +251,7 @@ fn start(
         predictor,
         view: views.tile.clone(),
         scene_view,
+        on_bad_tile: config.on_bad_tile,
         batch,
         tiles,
         input,

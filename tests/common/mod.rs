@@ -53,6 +53,8 @@ pub(crate) enum Rule {
     FadesToTheEdge,
     /// No number.
     Nan,
+    /// Brightness, but no number for the picture of this number.
+    NanAt(usize),
     /// A panic at the tile of this number.
     PanicsAt(usize),
     /// Brightness, after a pause for each call.
@@ -96,6 +98,7 @@ impl Arithmetic {
         let probability: Vec<f32> = match self.rule {
             Rule::Constant(p, _) => vec![p; area],
             Rule::Nan => vec![f32::NAN; area],
+            Rule::NanAt(index) if index == self.seen - 1 => vec![f32::NAN; area],
             Rule::FadesToTheEdge => (0..area)
                 .map(|i| {
                     let from_edge = |at: usize| at.min(side - 1 - at).min(16) as f32 / 16.0;

@@ -8,7 +8,7 @@ use geo_io::{ScaleChoice, SceneOptions};
 use model::DeviceChoice;
 
 use crate::commands::segment::{SegmentRequest, segment};
-use crate::config::{self, MinArea, OutputConfig, RunConfig};
+use crate::config::{self, MinArea, OnBadTile, OutputConfig, RunConfig};
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
 use crate::run::signals;
@@ -51,6 +51,10 @@ pub(crate) struct SegmentArgs {
     /// model's].
     #[arg(long, value_name = "0..1", value_parser = config::parse_presence)]
     min_presence: Option<f64>,
+    /// What becomes of a tile that cannot be read: fail ends the run, hole leaves nodata, lists it in the report and
+    /// ends with exit code 4.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    on_bad_tile: OnBadTile,
     /// Leave out smaller polygons: square metres (25) or pixels (40px).
     #[arg(long, value_name = "M2|PX", default_value = "0px")]
     min_area: MinArea,
@@ -140,11 +144,12 @@ impl SegmentArgs {
                 min_area: self.min_area,
                 batch: self.engine.batch,
                 raw_uncertainty: self.raw_uncertainty,
+                on_bad_tile: self.on_bad_tile,
                 ..RunConfig::new(outputs)
             },
             verbosity,
             keep_detections: 0,
         };
-        segment(request, signals()).map(|_| ())
+        segment(request, signals())?.whole()
     }
 }

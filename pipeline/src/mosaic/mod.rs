@@ -2,4 +2,5 @@
 
 pub mod blend;
 pub mod canvas;
+pub mod holes;
 pub mod picture;

@@ -76,10 +76,10 @@ fn image(tile: &TileSpec, size: PixelSize, planes: &[f32], tile_px: usize) -> Op
             rgb.extend_from_slice(&plane[row as usize * size.width as usize + left..][..width]);
         }
     }
-    let pixels = RgbWindow { window, rgb, valid: vec![1; window.area_px()] };
+    let pixels = Ok(RgbWindow { window, rgb, valid: vec![1; window.area_px()] });
     match prepare(TilePixels { tile: *tile, pixels }, tile_px).content {
         TileContent::Picture(image) | TileContent::Blank(image, _) => Some(image),
-        TileContent::Empty => None,
+        TileContent::Empty | TileContent::Failed(_) => None,
     }
 }
 

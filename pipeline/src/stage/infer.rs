@@ -7,7 +7,9 @@ use geo_io::PixelWindow;
 use model::{Segmenter, TileImage, TilePrediction, TilePredictor};
 use tokio::sync::mpsc::{Receiver, Sender};
 
+use crate::config::OnBadTile;
 use crate::error::PipelineError;
+use crate::exit::one_line;
 use crate::progress::Progress;
 use crate::stage::scene_view::SceneView;
 use crate::stage::{Answer, AnsweredTile, BusyClock, Cancel, PreparedTile, TileContent};
@@ -25,6 +27,8 @@ pub struct InferStage {
     pub view: View,
     /// What it has to answer about the whole scene first.
     pub scene_view: Option<SceneView>,
+    /// What becomes of a tile whose answer is unusable.
+    pub on_bad_tile: OnBadTile,
     /// Tiles given to the model at once.
     pub batch: usize,
     /// Number of tiles to come.
@@ -46,14 +50,15 @@ impl InferStage {
     /// Answers all tiles and returns the time it took.
     ///
     /// # Errors
-    /// A device that fails, an answer that is no prediction, or [`PipelineError::Stopped`] when the input ends early.
+    /// A device that fails, an answer that is no prediction (unless that is to be a hole), or [`PipelineError::Stopped`] when the input ends early.
     pub fn run(self) -> Result<Duration, PipelineError> {
-        let Self { mut predictor, view, scene_view, batch, tiles, mut input, output, progress, cancel } = self;
+        let Self { mut predictor, view, scene_view, on_bad_tile, batch, tiles, mut input, output, progress, cancel } =
+            self;
         let mut clock = BusyClock::default();
         if let Some(scene_view) = scene_view {
             clock.time(|| scene_view.answer(predictor.as_mut()))?;
         }
-        let mut queue = Queue { predictor, view, clock, waiting: Vec::new(), blank: Vec::new() };
+        let mut queue = Queue { predictor, view, on_bad_tile, clock, waiting: Vec::new(), blank: Vec::new() };
         for index in 0..tiles {
             cancel.check(Self::NAME)?;
             let prepared = input.blocking_recv().ok_or(PipelineError::Stopped(Self::NAME))?;
@@ -93,6 +98,7 @@ enum Source {
 struct Queue {
     predictor: Box<dyn Segmenter>,
     view: View,
+    on_bad_tile: OnBadTile,
     clock: BusyClock,
     waiting: Vec<Waiting>,
     blank: Vec<([u32; 3], Arc<Vec<TilePrediction>>)>,
@@ -105,6 +111,7 @@ impl Queue {
         let mut answered = Vec::new();
         let source = match content {
             TileContent::Empty => Source::Known(Answer::Empty, Arc::new(Vec::new())),
+            TileContent::Failed(reason) => Source::Known(Answer::Failed(reason), Arc::new(Vec::new())),
             TileContent::Picture(image) => Source::Model(image, None),
             TileContent::Blank(image, colour) => {
                 // The same colour may wait in this batch: its answer is wanted now, so that how many tiles are
@@ -155,11 +162,17 @@ impl Queue {
                 Ok(known) => known,
                 Err(colour) => {
                     let shape = (self.predictor.prompt_count(), self.view.side_px);
-                    let predictions = Arc::new(checked(tile.window, shape, predictions.next())?);
-                    if let Some(colour) = colour.filter(|_| self.blank.len() < BLANK_COLOURS) {
-                        self.blank.push((colour, Arc::clone(&predictions)));
+                    match (checked(tile.window, shape, predictions.next()), self.on_bad_tile) {
+                        (Ok(predictions), _) => {
+                            let predictions = Arc::new(predictions);
+                            if let Some(colour) = colour.filter(|_| self.blank.len() < BLANK_COLOURS) {
+                                self.blank.push((colour, Arc::clone(&predictions)));
+                            }
+                            (Answer::Computed, predictions)
+                        }
+                        (Err(error), OnBadTile::Hole) => (Answer::Failed(one_line(&error)), Arc::new(Vec::new())),
+                        (Err(error), OnBadTile::Fail) => return Err(error),
                     }
-                    (Answer::Computed, predictions)
                 }
             };
             answered.push(AnsweredTile { tile, valid, answer, predictions });

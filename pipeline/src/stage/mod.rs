@@ -69,8 +69,8 @@ impl BusyClock {
 pub struct TilePixels {
     /// Which tile.
     pub tile: TileSpec,
-    /// Its pixels.
-    pub pixels: RgbWindow,
+    /// Its pixels, or why they cannot be read where that is to be a hole.
+    pub pixels: Result<RgbWindow, String>,
 }
 
 /// A tile as the model takes it.
@@ -78,7 +78,7 @@ pub struct TilePixels {
 pub struct PreparedTile {
     /// Which tile.
     pub tile: TileSpec,
-    /// `[row, col]` of the window, 1 where the scene has data.
+    /// `[row, col]` of the window, 1 where the scene has data; empty for a tile that could not be read.
     pub valid: Vec<u8>,
     /// What there is to see.
     pub content: TileContent,
@@ -89,6 +89,8 @@ pub struct PreparedTile {
 pub enum TileContent {
     /// No valid pixel: nothing to ask the model.
     Empty,
+    /// It could not be read, and this is why.
+    Failed(String),
     /// One colour all over, by its bits: the model's answer is the same for each such tile.
     Blank(TileImage, [u32; 3]),
     /// A picture.
@@ -96,10 +98,12 @@ pub enum TileContent {
 }
 
 /// How a tile got its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It has no valid pixel and needs none.
     Empty,
+    /// It has none, and this is why: a hole.
+    Failed(String),
     /// The model computed it.
     Computed,
     /// It is as blank as an earlier tile and has its answer.
@@ -115,7 +119,7 @@ pub struct AnsweredTile {
     pub valid: Vec<u8>,
     /// How the answer was got.
     pub answer: Answer,
-    /// One prediction per prompt; none for an empty tile.
+    /// One prediction per prompt; none for a tile that is empty or failed.
     pub predictions: Arc<Vec<TilePrediction>>,
 }
 

@@ -50,7 +50,10 @@ impl PrepareStage {
 #[must_use]
 pub fn prepare(read: TilePixels, tile_px: usize) -> PreparedTile {
     let TilePixels { tile, pixels } = read;
-    let RgbWindow { window, mut rgb, valid } = pixels;
+    let RgbWindow { window, mut rgb, valid } = match pixels {
+        Ok(pixels) => pixels,
+        Err(reason) => return PreparedTile { tile, valid: Vec::new(), content: TileContent::Failed(reason) },
+    };
     if valid.iter().all(|&valid| valid == 0) {
         return PreparedTile { tile, valid, content: TileContent::Empty };
     }
@@ -129,7 +132,7 @@ mod tests {
     fn read(width: u32, height: u32, rgb: Vec<f32>, valid: Vec<u8>) -> TilePixels {
         let plan = TilePlan::new(PixelSize { width, height }, 64, Overlap::Px(32)).unwrap();
         let window = PixelWindow { col_off: 0, row_off: 0, width, height };
-        TilePixels { tile: plan.tile(0), pixels: RgbWindow { window, rgb, valid } }
+        TilePixels { tile: plan.tile(0), pixels: Ok(RgbWindow { window, rgb, valid }) }
     }
 
     #[test]

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use geo_io::Scene;
+use geo_io::{ErrorKind, GeoIoError, PixelWindow, RgbWindow, Scene};
 use tokio::sync::mpsc::Sender;
 
+use crate::config::OnBadTile;
 use crate::error::PipelineError;
+use crate::exit::one_line;
 use crate::stage::{BusyClock, Cancel, TilePixels};
 use crate::tiling::TilePlan;
+
+/// How often a window is tried before it counts as unreadable.
+const TRIES: usize = 3;
 
 /// Reads every `step`-th tile of the plan from a dataset of its own.
 ///
@@ -23,6 +28,8 @@ pub struct ReadStage {
     pub first: usize,
     /// Distance to its next tile.
     pub step: usize,
+    /// What becomes of a window that cannot be read.
+    pub on_bad_tile: OnBadTile,
     /// Takes the tiles.
     pub output: Sender<TilePixels>,
     /// Tells when to stop.
@@ -36,18 +43,43 @@ impl ReadStage {
     /// Reads until the plan's end and returns the time it took.
     ///
     /// # Errors
-    /// A window that cannot be read.
-    pub fn run(self) -> Result<Duration, PipelineError> {
+    /// A window that cannot be read, unless that is to be a hole.
+    pub fn run(mut self) -> Result<Duration, PipelineError> {
         let mut clock = BusyClock::default();
         for index in (self.first..self.plan.len()).step_by(self.step) {
             self.cancel.check(Self::NAME)?;
             let tile = self.plan.tile(index);
-            let pixels = clock.time(|| self.scene.read_rgb(tile.window))?;
+            let pixels = match (clock.time(|| self.read(tile.window)), self.on_bad_tile) {
+                (Ok(pixels), _) => Ok(pixels),
+                (Err(error), OnBadTile::Hole) => Err(one_line(&error)),
+                (Err(error), OnBadTile::Fail) => return Err(error.into()),
+            };
             tracing::debug!("read tile {index} at {}", tile.window);
             if self.output.blocking_send(TilePixels { tile, pixels }).is_err() {
                 break;
             }
         }
         Ok(clock.total())
+    }
+    /// Reads a window, if need be several times: each further try opens the scene anew, because a dataset that met a
+    /// bad reply or a broken block may remember it.
+    fn read(&mut self, window: PixelWindow) -> Result<RgbWindow, GeoIoError> {
+        let mut tries = 1;
+        loop {
+            let error = match self.scene.read_rgb(window) {
+                Ok(pixels) => return Ok(pixels),
+                Err(error) => error,
+            };
+            if tries == TRIES || error.kind() != ErrorKind::UnreadableScene {
+                return Err(error);
+            }
+            tries += 1;
+            tracing::info!("try {tries} of {TRIES}: {}", one_line(&error));
+            match self.scene.reopen() {
+                Ok(scene) => self.scene = scene,
+                // What could not be read is more telling than what could not be opened after it.
+                Err(_) => return Err(error),
+            }
+        }
     }
 }

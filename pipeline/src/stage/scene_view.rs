@@ -37,10 +37,11 @@ impl SceneView {
         let size = scene.info().size;
         let window = PixelWindow::whole(size);
         let tile = TileSpec { index: 0, grid_row: 0, grid_col: 0, window };
-        let pixels = scene.read_rgb(window)?;
+        // Without the whole scene there is no answer about it, so this is never a hole.
+        let pixels = Ok(scene.read_rgb(window)?);
         let planes = match prepare(TilePixels { tile, pixels }, view.side_px).content {
             // Nothing in the scene is data, so nobody will read these.
-            TileContent::Empty => {
+            TileContent::Empty | TileContent::Failed(_) => {
                 let nothing = vec![0.0; window.area_px()];
                 let planes = BlendedPlanes {
                     probability: nothing.clone(),

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use crate::error::PipelineError;
 use crate::mosaic::blend::{CALIBRATED_AT, label_uncertainty};
 use crate::mosaic::canvas::{BlendedPlanes, BlendedRows, Canvas};
+use crate::mosaic::holes::{FailedTile, Holes};
 use crate::report::TileCounts;
 use crate::stage::scene_view::SceneAnswers;
 use crate::stage::{Answer, AnsweredTile, BusyClock, Cancel, StripSet};
@@ -44,8 +45,12 @@ pub struct StitchCounts {
     pub tiles: TileCounts,
     /// Pixels with a result.
     pub valid_px: u64,
-    /// Pixels without.
+    /// Pixels without, because the scene has no data there.
     pub nodata_px: u64,
+    /// Pixels without, because no tile that covers them could be read.
+    pub hole_px: u64,
+    /// Tiles without an answer.
+    pub failed: Vec<FailedTile>,
     /// The highest presence of each prompt that is answered by tiles, of models that tell.
     pub presence: Vec<Option<f32>>,
 }
@@ -64,20 +69,26 @@ impl StitchStage {
         counts.tiles.planned = self.plan.len() as u64;
         counts.presence = vec![None; self.prompts];
         let scene = self.scene_answers.take().map(SceneAnswers::wait).transpose()?;
+        let mut holes = Holes::default();
         let mut canvas = Canvas::new((*self.plan).clone(), self.prompts, self.raw_uncertainty);
         for _ in 0..self.plan.len() {
             self.cancel.check(Self::NAME)?;
             let answered = self.input.blocking_recv().ok_or(PipelineError::Stopped(Self::NAME))?;
             let AnsweredTile { tile, valid, answer, predictions } = answered;
+            let has_planes = matches!(answer, Answer::Computed | Answer::Reused);
             match answer {
                 Answer::Empty => counts.tiles.empty += 1,
                 Answer::Computed => counts.tiles.computed += 1,
                 Answer::Reused => counts.tiles.reused += 1,
+                Answer::Failed(reason) => {
+                    counts.tiles.failed += 1;
+                    holes.add(tile.window, reason);
+                }
             }
             for (highest, prediction) in counts.presence.iter_mut().zip(predictions.iter()) {
                 *highest = highest.iter().copied().chain(prediction.presence).reduce(f32::max);
             }
-            if answer != Answer::Empty {
+            if has_planes {
                 clock.time(|| canvas.add(&tile, &valid, &predictions));
             }
             if tile.grid_col + 1 < self.plan.grid_cols() {
@@ -89,14 +100,17 @@ impl StitchStage {
                     scene.join(&mut rows, self.plan.size().width);
                 }
                 let valid_px = rows.covered.iter().filter(|&&covered| covered).count() as u64;
+                let hole_px = holes.count(&rows, 0, self.plan.size().width);
                 counts.valid_px += valid_px;
-                counts.nodata_px += rows.covered.len() as u64 - valid_px;
+                counts.hole_px += hole_px;
+                counts.nodata_px += rows.covered.len() as u64 - valid_px - hole_px;
                 cut(&rows, self.plan.size().width, self.threshold)
             });
             if self.output.blocking_send(strips).is_err() {
                 break;
             }
         }
+        counts.failed = holes.finish();
         Ok((counts, clock.total()))
     }
 }
