@@ -30,6 +30,17 @@ pub enum ScaleChoice {
     Reflectance(f64),
 }
 
+impl std::fmt::Display for ScaleChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::MinMax { min, max } => write!(f, "{min},{max}"),
+            Self::Percentile { low, high } => write!(f, "p{low},p{high}"),
+            Self::Reflectance(full) => write!(f, "reflectance:{full}"),
+        }
+    }
+}
+
 impl FromStr for ScaleChoice {
     type Err = GeoIoError;
 

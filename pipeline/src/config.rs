@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::PipelineError;
 use crate::tiling::Overlap;
 use crate::view::choice::ViewConfig;
@@ -21,7 +23,8 @@ pub const READERS: usize = 2;
 pub const QUEUE: usize = 2;
 
 /// What becomes of a tile that cannot be read or answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnBadTile {
     /// The run fails and writes nothing.
     #[default]

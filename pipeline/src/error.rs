@@ -70,6 +70,48 @@ pub enum PipelineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Another process is at work on the same thing.
+    #[error("{} is being written by another process: try again later", path.display())]
+    Locked {
+        /// The file it holds.
+        path: PathBuf,
+    },
+    /// A file in a plan's folder belongs to another plan.
+    #[error("{} belongs to another plan: use another folder, or remove this one", path.display())]
+    OtherPlan {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A plan that does not fit this program, this model, or itself.
+    #[error("cannot use the plan: {reason}")]
+    PlanMismatch {
+        /// What does not fit.
+        reason: String,
+    },
+    /// The scene is no longer the file it was.
+    #[error("scene {scene} was changed while work on it was under way")]
+    SceneChanged {
+        /// The scene.
+        scene: String,
+    },
+    /// Some units of a plan are not finished.
+    #[error("{missing} of {all} units are not finished: run the plan first (units {listed})")]
+    UnitsMissing {
+        /// How many are not finished.
+        missing: usize,
+        /// Of how many.
+        all: usize,
+        /// Which, the first few.
+        listed: String,
+    },
+    /// A finished unit whose answers are not all there.
+    #[error("{} is damaged ({reason}): remove it and run its unit again", path.display())]
+    DamagedLog {
+        /// The log.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No tile of the scene could be read or answered.
     #[error("no tile of scene {scene} could be read: {reason}")]
     NoTile {
@@ -122,12 +164,31 @@ pub enum PipelineError {
         /// Steps of the recipe.
         steps: usize,
     },
+    /// The user or the system asked work on a plan to end; what was finished is kept.
+    #[error(
+        "{}: finished tiles are kept, and the same command goes on from there",
+        match .0 { Signal::Interrupt => "interrupted", Signal::Terminate => "terminated" }
+    )]
+    Paused(Signal),
     /// The user or the system asked to end.
     #[error("{}: nothing was written", match .0 { Signal::Interrupt => "interrupted", Signal::Terminate => "terminated" })]
     Interrupted(Signal),
 }
 
 impl PipelineError {
+    /// True when one scene is at fault, so that work on others can go on.
+    #[must_use]
+    pub fn is_about_a_scene(&self) -> bool {
+        match self {
+            Self::GeoIo(error) => matches!(
+                error.kind(),
+                ErrorKind::MissingScene | ErrorKind::UnreadableScene | ErrorKind::UnusableScene | ErrorKind::Usage
+            ),
+            Self::Usage(_) | Self::NoTile { .. } | Self::SceneChanged { .. } | Self::BadPrediction { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The exit code to end with.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -142,13 +203,16 @@ impl PipelineError {
                 ErrorKind::Internal => Exit::Bug,
             },
             Self::Model(error) => model_exit(error),
-            Self::NoModel { .. } => Exit::Config,
-            Self::ReadInput { .. } | Self::NoTile { .. } => Exit::UnreadableScene,
+            Self::NoModel { .. } | Self::OtherPlan { .. } | Self::PlanMismatch { .. } => Exit::Config,
+            Self::ReadInput { .. } | Self::NoTile { .. } | Self::DamagedLog { .. } => Exit::UnreadableScene,
             Self::Holes { .. } => Exit::Incomplete,
+            Self::Locked { .. } | Self::UnitsMissing { .. } => Exit::TryAgain,
+            Self::SceneChanged { .. } => Exit::UnusableScene,
             Self::Create { .. } => Exit::CannotCreate,
             Self::Write { .. } => Exit::WriteFailed,
             Self::BadPrediction { .. } | Self::StagePanic { .. } | Self::Stopped(_) | Self::Runtime(_) => Exit::Bug,
-            Self::Interrupted(signal) | Self::TrainingInterrupted { signal, .. } => match signal {
+            Self::Interrupted(signal) | Self::Paused(signal) | Self::TrainingInterrupted { signal, .. } => match signal
+            {
                 Signal::Interrupt => Exit::Interrupted,
                 Signal::Terminate => Exit::Terminated,
             },

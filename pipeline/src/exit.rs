@@ -25,6 +25,8 @@ pub enum Exit {
     CannotCreate = 73,
     /// An output could not be written: full or broken disk.
     WriteFailed = 74,
+    /// It may work later: something is locked, unreachable, not finished yet, or time ran out.
+    TryAgain = 75,
     /// The model folder or a configuration file does not fit.
     Config = 78,
     /// Interrupted from the keyboard.

@@ -3,6 +3,7 @@
 //! This crate knows time, threads, flags and the files a user names. Pixels and polygons are `geo_io`'s, tensors and
 //! words are `model`'s; the two meet only here.
 
+pub mod checkpoint;
 pub mod cli;
 mod closing;
 pub mod commands;
@@ -10,16 +11,21 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod exit;
+pub mod fingerprint;
 pub mod logging;
 pub mod mosaic;
 pub mod outputs;
 pub mod panics;
 pub mod picture;
+pub mod plan;
+pub mod processor;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod setting;
 pub mod stage;
 pub mod tiling;
+pub mod unit;
 pub mod view;
 
 pub use error::{PipelineError, Signal};

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use geo_io::{PixelWindow, SceneInfo};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::stage::Answer;
 use crate::view::choose::Frame;
 
 /// Everything a run did and with what.
@@ -56,7 +57,7 @@ pub struct Versions {
 }
 
 /// The model as a report names it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelReport {
     /// Its name.
     pub name: String,
@@ -141,7 +142,7 @@ pub struct OptionsReport {
     pub rfc7946: bool,
 }
 
-/// Tiles by how they were answered; the last four add up to the first.
+/// Tiles by how they were answered; `computed`, `reused`, `empty` and `failed` add up to `planned`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TileCounts {
     /// All tiles of the plan.
@@ -154,6 +155,34 @@ pub struct TileCounts {
     pub empty: u64,
     /// Tiles that could not be read or answered.
     pub failed: u64,
+    /// Of all these, tiles that an interrupted run before this one had finished.
+    pub resumed: u64,
+}
+
+impl TileCounts {
+    /// Counts one more tile.
+    pub fn note(&mut self, answer: &Answer) {
+        let count = match answer {
+            Answer::Empty => &mut self.empty,
+            Answer::Computed => &mut self.computed,
+            Answer::Reused => &mut self.reused,
+            Answer::Failed(_) => &mut self.failed,
+        };
+        *count += 1;
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            planned: self.planned + other.planned,
+            computed: self.computed + other.computed,
+            reused: self.reused + other.reused,
+            empty: self.empty + other.empty,
+            failed: self.failed + other.failed,
+            resumed: self.resumed + other.resumed,
+        }
+    }
 }
 
 /// A tile without an answer.
@@ -184,13 +213,14 @@ impl Report {
     /// The report in one line.
     #[must_use]
     pub fn summary(&self) -> String {
-        let TileCounts { planned, computed, reused, empty, failed } = self.tiles;
+        let TileCounts { planned, computed, reused, empty, failed, resumed } = self.tiles;
+        let resumed = if resumed > 0 { format!(", {resumed} of them earlier") } else { String::new() };
         let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
         let found: Vec<String> =
             self.prompts.iter().map(|prompt| format!("{} of {:?}", prompt.detections, prompt.prompt)).collect();
         let seconds = self.seconds.get("total").copied().unwrap_or_default();
         let mut line = format!(
-            "{}: {} in {planned} tiles ({computed} computed, {reused} reused, {empty} empty{failed}), {seconds:.1} s",
+            "{}: {} in {planned} tiles ({computed} computed, {reused} reused, {empty} empty{failed}{resumed}), {seconds:.1} s",
             self.scene.name,
             found.join(", "),
         );

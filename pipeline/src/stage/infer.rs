@@ -47,11 +47,11 @@ impl InferStage {
     /// The name of the stage in reports and errors.
     pub const NAME: &str = "infer";
 
-    /// Answers all tiles and returns the time it took.
+    /// Answers all tiles and returns the model and the time it took.
     ///
     /// # Errors
     /// A device that fails, an answer that is no prediction (unless that is to be a hole), or [`PipelineError::Stopped`] when the input ends early.
-    pub fn run(self) -> Result<Duration, PipelineError> {
+    pub fn run(self) -> Result<(Box<dyn Segmenter>, Duration), PipelineError> {
         let Self { mut predictor, view, scene_view, on_bad_tile, batch, tiles, mut input, output, progress, cancel } =
             self;
         let mut clock = BusyClock::default();
@@ -71,11 +71,11 @@ impl InferStage {
                 tracing::debug!("answered the tile at {}: {:?}", tile.tile.window, tile.answer);
                 progress.advance(1);
                 if output.blocking_send(tile).is_err() {
-                    return Ok(queue.clock.total());
+                    return Ok(queue.done());
                 }
             }
         }
-        Ok(queue.clock.total())
+        Ok(queue.done())
     }
 }
 
@@ -105,6 +105,10 @@ struct Queue {
 }
 
 impl Queue {
+    fn done(self) -> (Box<dyn Segmenter>, Duration) {
+        (self.predictor, self.clock.total())
+    }
+
     /// Takes a tile; what it returns had to be answered first.
     fn take(&mut self, prepared: PreparedTile) -> Result<Vec<AnsweredTile>, PipelineError> {
         let PreparedTile { tile, valid, content } = prepared;

@@ -6,6 +6,8 @@
 pub mod infer;
 pub mod prepare;
 pub mod read;
+pub mod recall;
+pub mod record;
 pub mod scene_view;
 pub mod stitch;
 pub mod write;

@@ -15,7 +15,7 @@ use crate::tiling::TilePlan;
 /// How often a window is tried before it counts as unreadable.
 const TRIES: usize = 3;
 
-/// Reads every `step`-th tile of the plan from a dataset of its own.
+/// Reads every `step`-th of some tiles from a dataset of its own.
 ///
 /// With one such stage per residue, each with its own channel, plan order is restored by taking from the channels in
 /// turn, and no reader can run ahead of the others by more than its channel holds.
@@ -24,7 +24,9 @@ pub struct ReadStage {
     pub scene: Scene,
     /// All tiles.
     pub plan: Arc<TilePlan>,
-    /// First tile of this stage.
+    /// Those to be read.
+    pub tiles: Arc<[usize]>,
+    /// First tile of this stage, as a position in `tiles`.
     pub first: usize,
     /// Distance to its next tile.
     pub step: usize,
@@ -40,21 +42,21 @@ impl ReadStage {
     /// The name of the stage in reports and errors.
     pub const NAME: &str = "read";
 
-    /// Reads until the plan's end and returns the time it took.
+    /// Reads until the last of them and returns the time it took.
     ///
     /// # Errors
     /// A window that cannot be read, unless that is to be a hole.
     pub fn run(mut self) -> Result<Duration, PipelineError> {
         let mut clock = BusyClock::default();
-        for index in (self.first..self.plan.len()).step_by(self.step) {
+        for position in (self.first..self.tiles.len()).step_by(self.step) {
             self.cancel.check(Self::NAME)?;
-            let tile = self.plan.tile(index);
+            let tile = self.plan.tile(self.tiles[position]);
             let pixels = match (clock.time(|| self.read(tile.window)), self.on_bad_tile) {
                 (Ok(pixels), _) => Ok(pixels),
                 (Err(error), OnBadTile::Hole) => Err(one_line(&error)),
                 (Err(error), OnBadTile::Fail) => return Err(error.into()),
             };
-            tracing::debug!("read tile {index} at {}", tile.window);
+            tracing::debug!("read tile {} at {}", tile.index, tile.window);
             if self.output.blocking_send(TilePixels { tile, pixels }).is_err() {
                 break;
             }

@@ -87,13 +87,21 @@ pub struct SceneAnswers {
 }
 
 impl SceneAnswers {
-    /// The answers, once they are there.
+    /// The answers, once they are there, to be given out row by row.
     ///
     /// # Errors
     /// [`PipelineError::Stopped`] when there will be none.
     pub fn wait(self) -> Result<SceneRows, PipelineError> {
-        let planes = self.input.blocking_recv().map_err(|_| PipelineError::Stopped("infer"))?;
-        Ok(SceneRows { numbers: self.numbers, planes })
+        let numbers = self.numbers.clone();
+        Ok(SceneRows { numbers, planes: self.planes()? })
+    }
+
+    /// The answers as they are, once they are there.
+    ///
+    /// # Errors
+    /// [`PipelineError::Stopped`] when there will be none.
+    pub fn planes(self) -> Result<Vec<BlendedPlanes>, PipelineError> {
+        self.input.blocking_recv().map_err(|_| PipelineError::Stopped("infer"))
     }
 }
 

@@ -76,14 +76,9 @@ impl StitchStage {
             let answered = self.input.blocking_recv().ok_or(PipelineError::Stopped(Self::NAME))?;
             let AnsweredTile { tile, valid, answer, predictions } = answered;
             let has_planes = matches!(answer, Answer::Computed | Answer::Reused);
-            match answer {
-                Answer::Empty => counts.tiles.empty += 1,
-                Answer::Computed => counts.tiles.computed += 1,
-                Answer::Reused => counts.tiles.reused += 1,
-                Answer::Failed(reason) => {
-                    counts.tiles.failed += 1;
-                    holes.add(tile.window, reason);
-                }
+            counts.tiles.note(&answer);
+            if let Answer::Failed(reason) = answer {
+                holes.add(tile.window, reason);
             }
             for (highest, prediction) in counts.presence.iter_mut().zip(predictions.iter()) {
                 *highest = highest.iter().copied().chain(prediction.presence).reduce(f32::max);

@@ -1,5 +1,8 @@
 //! Starts the stages, watches over them, and commits their outputs. The only place of this crate that starts threads.
 
+mod start;
+pub mod units;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -8,29 +11,19 @@ use std::time::Instant;
 
 use geo_io::{Detection, Scene};
 use model::Segmenter;
-use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::closing::{Closing, Done, StageOutput};
-use crate::config::{QUEUE, RunConfig};
+use crate::config::RunConfig;
+use crate::engine;
 use crate::error::{PipelineError, Signal};
 use crate::outputs::OutputNames;
 use crate::panics::caught;
-use crate::progress::Progress;
 use crate::report::{ModelReport, Report};
+use crate::run::start::{Stages, Work};
+use crate::setting::Setting;
 use crate::stage::Cancel;
-use crate::stage::infer::InferStage;
-use crate::stage::prepare::PrepareStage;
-use crate::stage::read::ReadStage;
-use crate::stage::scene_view::{SceneAnswers, SceneView};
-use crate::stage::stitch::StitchStage;
-use crate::stage::write::{WriteStage, Writers};
-use crate::tiling::TilePlan;
-use crate::view::choose::Views;
 pub use crate::view::prompts::PromptSpec;
-
-/// Pixels of tiles that may wait at one place between two stages.
-const PIXELS_IN_FLIGHT: usize = 1 << 22;
 
 /// A scene and a model, both open, and what to do with them.
 pub struct Job {
@@ -94,8 +87,13 @@ where
     L: FnOnce() -> Result<Job, PipelineError> + Send + 'static,
     I: Future<Output = Signal>,
 {
+    blocked_on(supervise(load, Box::pin(interrupt)))
+}
+
+/// Runs a supervisor to its end on this thread.
+fn blocked_on<T>(work: impl Future<Output = Result<T, PipelineError>>) -> Result<T, PipelineError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PipelineError::Runtime)?;
-    let result = runtime.block_on(supervise(load, Box::pin(interrupt)));
+    let result = runtime.block_on(work);
     // An interrupted load may hang in a network read; it owns nothing on disk and ends with the process.
     runtime.shutdown_background();
     result
@@ -154,30 +152,59 @@ pub async fn signals() -> Signal {
     Signal::Interrupt
 }
 
+/// The whole of a scene, from its pixels to its files.
 async fn supervise<L, I>(load: L, mut interrupt: Pin<Box<I>>) -> Result<Outcome, PipelineError>
 where
     L: FnOnce() -> Result<Job, PipelineError> + Send + 'static,
     I: Future<Output = Signal>,
 {
-    let mut loading = JoinSet::new();
-    loading.spawn_blocking(move || caught("load", load));
-    let job = tokio::select! {
-        biased;
-        signal = &mut interrupt => return Err(PipelineError::Interrupted(signal)),
-        job = loading.join_next() => job.map_or_else(|| Err(PipelineError::Stopped("load")), joined)?,
-    };
-
+    let job = loaded(load, &mut interrupt).await?;
     let started = Instant::now();
     let cancel = Cancel::default();
-    let closing = Closing::new(&job)?;
-    let mut stages = start(job, closing.plan.clone(), &closing.views, &cancel)?;
+    let Job { scene, predictor, model, prompts, config, names, watched, keep_detections } = job;
+    let notes = engine::vocabulary_notes(predictor.as_ref(), &prompts)?;
+    let setting = Arc::new(Setting::new(scene.info().clone(), model, prompts, config, notes)?);
+    let tiles: Arc<[usize]> = (0..setting.plan.len()).collect();
+    let mut stages = Stages::new(&setting, &cancel);
+    let work = Work { scene, predictor, tiles, with_scene_view: true, watched };
+    let (answers, scene_answers) = stages.answer(work)?;
+    stages.finish(answers, scene_answers, &names, keep_detections)?;
+    let done = watch(stages.started(), &cancel, &mut interrupt).await?;
+    Closing { setting: Arc::unwrap_or_clone(setting), names, resumed: 0 }.commit(done, started.elapsed())
+}
+
+/// What a load gives, unless it is interrupted.
+async fn loaded<T, L, I>(load: L, interrupt: &mut Pin<Box<I>>) -> Result<T, PipelineError>
+where
+    T: Send + 'static,
+    L: FnOnce() -> Result<T, PipelineError> + Send + 'static,
+    I: Future<Output = Signal>,
+{
+    let mut loading = JoinSet::new();
+    loading.spawn_blocking(move || caught("load", load));
+    tokio::select! {
+        biased;
+        signal = interrupt => Err(PipelineError::Interrupted(signal)),
+        loaded = loading.join_next() => loaded.map_or_else(|| Err(PipelineError::Stopped("load")), joined),
+    }
+}
+
+/// Waits until all stages have ended; the first cause that stopped one of them stops the others.
+async fn watch<I>(
+    mut stages: JoinSet<Result<StageOutput, PipelineError>>,
+    cancel: &Cancel,
+    interrupt: &mut Pin<Box<I>>,
+) -> Result<Done, PipelineError>
+where
+    I: Future<Output = Signal>,
+{
     let mut done = Done::default();
     let mut first_cause = None;
     let mut stopped = None;
     loop {
         let ended = tokio::select! {
             biased;
-            signal = &mut interrupt, if first_cause.is_none() => {
+            signal = &mut *interrupt, if first_cause.is_none() => {
                 first_cause = Some(PipelineError::Interrupted(signal));
                 cancel.stop();
                 continue;
@@ -194,123 +221,10 @@ where
             }
         }
     }
-    if let Some(error) = first_cause.or(stopped) {
-        return Err(error);
-    }
-    closing.commit(done, started.elapsed())
+    first_cause.or(stopped).map_or(Ok(done), Err)
 }
 
 /// A stage's result; a panic has been made an error by [`caught`].
 fn joined<T>(joined: Result<Result<T, PipelineError>, tokio::task::JoinError>) -> Result<T, PipelineError> {
     joined.unwrap_or_else(|error| Err(PipelineError::StagePanic { stage: "task", message: error.to_string() }))
-}
-
-/// Creates the outputs and starts every stage on a thread of its own.
-fn start(
-    job: Job,
-    plan: Arc<TilePlan>,
-    views: &Views,
-    cancel: &Cancel,
-) -> Result<JoinSet<Result<StageOutput, PipelineError>>, PipelineError> {
-    let Job { scene, predictor, config, names, watched, keep_detections, prompts, .. } = job;
-    let info = scene.info().clone();
-    let readers = in_flight(&plan, config.readers.min(plan.len()));
-    let (queue, batch) = (in_flight(&plan, QUEUE), in_flight(&plan, config.batch));
-    let scenes: Vec<Scene> = (1..readers).map(|_| scene.reopen()).collect::<Result<_, _>>()?;
-    let view = scene_view(&scene, &prompts, views)?;
-    let writers = Writers::create(&names, &info, &config)?;
-
-    let mut stages = JoinSet::new();
-    let mut inputs = Vec::new();
-    for (first, scene) in std::iter::once(scene).chain(scenes).enumerate() {
-        let (output, input) = mpsc::channel(queue);
-        inputs.push(input);
-        let read = ReadStage {
-            scene,
-            plan: plan.clone(),
-            first,
-            step: readers,
-            on_bad_tile: config.on_bad_tile,
-            output,
-            cancel: cancel.clone(),
-        };
-        let name = ReadStage::NAME;
-        stages.spawn_blocking(move || caught(name, || read.run().map(|took| StageOutput::Took(name, took))));
-    }
-
-    let (output, input) = mpsc::channel(queue.max(batch));
-    let (tiles, tile_px) = (plan.len(), plan.tile_px() as usize);
-    let prepare = PrepareStage { inputs, tiles, tile_px, output, cancel: cancel.clone() };
-    let name = PrepareStage::NAME;
-    stages.spawn_blocking(move || caught(name, || prepare.run().map(|took| StageOutput::Took(name, took))));
-
-    let progress = Progress::new(tiles as u64, "tiles", watched);
-    let (output, answers) = mpsc::channel(queue.max(batch));
-    let (scene_view, scene_answers) = view.unzip();
-    let infer = InferStage {
-        predictor,
-        view: views.tile.clone(),
-        scene_view,
-        on_bad_tile: config.on_bad_tile,
-        batch,
-        tiles,
-        input,
-        output,
-        progress,
-        cancel: cancel.clone(),
-    };
-    let name = InferStage::NAME;
-    stages.spawn_blocking(move || caught(name, || infer.run().map(|took| StageOutput::Took(name, took))));
-
-    let (output, strips) = mpsc::channel(1);
-    let stitch = StitchStage {
-        plan,
-        prompts: views.by_tile().len(),
-        scene_answers,
-        raw_uncertainty: config.raw_uncertainty,
-        threshold: config.threshold,
-        input: answers,
-        output,
-        cancel: cancel.clone(),
-    };
-    let stitched = |(counts, took)| StageOutput::Stitched(counts, took);
-    stages.spawn_blocking(move || caught(StitchStage::NAME, || stitch.run().map(stitched)));
-
-    let write = WriteStage {
-        writers,
-        info,
-        prompts: prompts.into_iter().map(|prompt| prompt.text).collect(),
-        min_area: config.min_area,
-        keep: keep_detections,
-        input: strips,
-        cancel: cancel.clone(),
-    };
-    let written = |(written, took)| StageOutput::Written(Box::new(written), took);
-    stages.spawn_blocking(move || caught(WriteStage::NAME, || write.run().map(written)));
-    Ok(stages)
-}
-
-/// How many of `wanted` tiles may wait at one place: fewer when they are large, so that memory stays bounded.
-fn in_flight(plan: &TilePlan, wanted: usize) -> usize {
-    let tile_px = plan.tile_px() as usize;
-    wanted.clamp(1, (PIXELS_IN_FLIGHT / (tile_px * tile_px)).max(1))
-}
-
-/// What answers the prompts whose frame is the scene when others are answered by tiles, and where the answers come out.
-fn scene_view(
-    scene: &Scene,
-    prompts: &[PromptSpec],
-    views: &Views,
-) -> Result<Option<(SceneView, SceneAnswers)>, PipelineError> {
-    let Some(view) = views.scene.clone() else { return Ok(None) };
-    let texts = |numbers: Vec<usize>| numbers.into_iter().map(|number| prompts[number].text.clone()).collect();
-    let (output, input) = oneshot::channel();
-    let by_scene = SceneView {
-        scene: scene.reopen()?,
-        view,
-        prompts: texts(views.by_scene()),
-        then: texts(views.by_tile()),
-        output,
-    };
-    Ok(Some((by_scene, SceneAnswers { numbers: views.by_scene(), input })))
 }

@@ -1,0 +1,265 @@
+//! Runs units of a plan into their logs, and merges the logs of a scene into its files.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use geo_io::Scene;
+use model::Segmenter;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::checkpoint::log::{LogHeader, LogWriter, SCENE};
+use crate::closing::{Closing, StageOutput};
+use crate::config::QUEUE;
+use crate::error::{PipelineError, Signal};
+use crate::plan::Plan;
+use crate::processor::processor;
+use crate::report::TileCounts;
+use crate::run::start::{Stages, Work};
+use crate::run::{Outcome, blocked_on, loaded, watch};
+use crate::setting::Setting;
+use crate::stage::Cancel;
+use crate::stage::recall::{FinishedUnit, RecallStage};
+use crate::stage::record::RecordStage;
+use crate::stage::scene_view::SceneAnswers;
+
+/// Opens the model, asked for the plan's prompts.
+pub type OpenModel = Box<dyn FnMut() -> Result<Box<dyn Segmenter>, PipelineError> + Send>;
+
+/// Units to be run.
+pub struct UnitsJob {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The numbers of the units, in the order in which they are run.
+    pub units: Vec<usize>,
+    /// Opens the model: once, and again after a unit that failed.
+    pub open_model: OpenModel,
+    /// Tiles given to the model at once.
+    pub batch: usize,
+    /// Threads that read tiles.
+    pub readers: usize,
+    /// Whether a progress bar is shown.
+    pub watched: bool,
+}
+
+/// What came of some units.
+#[derive(Debug, Default)]
+pub struct UnitsOutcome {
+    /// Units that are finished now.
+    pub finished: usize,
+    /// Tiles of finished units; `resumed` are those that an earlier run had finished.
+    pub tiles: TileCounts,
+    /// Units of scenes that cannot be worked on, and why.
+    pub failed: Vec<(usize, PipelineError)>,
+    /// Units that another process has in hand.
+    pub locked: Vec<usize>,
+}
+
+/// Runs units until all are done or `interrupt` comes; what was answered until then is kept.
+///
+/// # Errors
+/// What concerns more than one scene: the model, the disk, a bug, or [`PipelineError::Paused`].
+pub fn run_units<I>(job: UnitsJob, interrupt: I) -> Result<UnitsOutcome, PipelineError>
+where
+    I: Future<Output = Signal>,
+{
+    blocked_on(async {
+        let mut interrupt = Box::pin(interrupt);
+        units(job, &mut interrupt).await
+    })
+}
+
+/// A scene of a plan, open.
+struct Open {
+    number: usize,
+    scene: Scene,
+    setting: Arc<Setting>,
+}
+
+async fn units<I>(job: UnitsJob, interrupt: &mut Pin<Box<I>>) -> Result<UnitsOutcome, PipelineError>
+where
+    I: Future<Output = Signal>,
+{
+    let UnitsJob { plan, folder, units, open_model, batch, readers, watched } = job;
+    let mut outcome = UnitsOutcome::default();
+    let mut model = Model { open: Some(open_model), ready: None };
+    let mut open: Option<Open> = None;
+    for number in units {
+        let scene = plan.units[number].scene;
+        if Plan::finished_log(&folder, number).exists() {
+            outcome.finished += 1;
+            let tiles = plan.tiles_of(number).len() as u64;
+            outcome.tiles.planned += tiles;
+            outcome.tiles.resumed += tiles;
+            continue;
+        }
+        let done = async {
+            if open.as_ref().is_none_or(|open| open.number != scene) {
+                open = None;
+                let plan = plan.clone();
+                let (opened, mut setting) = loaded(move || plan.open(scene), interrupt).await?;
+                (setting.config.batch, setting.config.readers) = (batch, readers);
+                open = Some(Open { number: scene, scene: opened, setting: Arc::new(setting) });
+            }
+            let open = open.as_ref().ok_or(PipelineError::Stopped("load"))?;
+            let unit = UnitRun { plan: &plan, folder: &folder, number, open, watched };
+            unit.run(&mut model, interrupt).await
+        };
+        match done.await {
+            Ok(tiles) => {
+                outcome.finished += 1;
+                outcome.tiles = outcome.tiles.plus(tiles);
+            }
+            Err(PipelineError::Locked { .. }) => outcome.locked.push(number),
+            Err(PipelineError::Interrupted(signal)) => return Err(PipelineError::Paused(signal)),
+            Err(error) if error.is_about_a_scene() => {
+                tracing::info!("unit {number} failed: {}", crate::exit::one_line(&error));
+                outcome.failed.push((number, error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(outcome)
+}
+
+/// The model between units: lost with a unit that failed, and opened again then.
+struct Model {
+    open: Option<OpenModel>,
+    ready: Option<Box<dyn Segmenter>>,
+}
+
+impl Model {
+    async fn take<I>(&mut self, interrupt: &mut Pin<Box<I>>) -> Result<Box<dyn Segmenter>, PipelineError>
+    where
+        I: Future<Output = Signal>,
+    {
+        if let Some(ready) = self.ready.take() {
+            return Ok(ready);
+        }
+        let mut open = self.open.take().ok_or(PipelineError::Stopped("load"))?;
+        let (open, segmenter) = loaded(move || open().map(|segmenter| (open, segmenter)), interrupt).await?;
+        self.open = Some(open);
+        Ok(segmenter)
+    }
+}
+
+/// One unit on its way into its log.
+struct UnitRun<'a> {
+    plan: &'a Plan,
+    folder: &'a Path,
+    number: usize,
+    open: &'a Open,
+    watched: bool,
+}
+
+impl UnitRun<'_> {
+    async fn run<I>(self, model: &mut Model, interrupt: &mut Pin<Box<I>>) -> Result<TileCounts, PipelineError>
+    where
+        I: Future<Output = Signal>,
+    {
+        let Self { plan, folder, number, open, watched } = self;
+        let Open { scene, setting, .. } = open;
+        let device = &plan.model.device;
+        let header = LogHeader { plan: plan.id(), unit: number, processor: format!("{device} on {}", processor()) };
+        let tiles = plan.tiles_of(number);
+        let asks_scene = setting.views.scene.is_some() && tiles.start == 0;
+        let expected = asks_scene.then_some(SCENE).into_iter().chain(tiles.clone().map(|tile| tile as u64));
+        let path = Plan::log_of(folder, number);
+        let (log, kept) = LogWriter::resume(&path, &header, expected)?;
+        let with_scene_view = asks_scene && kept == 0;
+        let resumed = kept - usize::from(asks_scene && kept > 0);
+        let missing: Arc<[usize]> = tiles.clone().skip(resumed).collect();
+        let mut counts = TileCounts { planned: tiles.len() as u64, resumed: resumed as u64, ..TileCounts::default() };
+        if missing.is_empty() {
+            // Killed between the last answer and the end of the unit.
+            drop(log);
+        } else {
+            let predictor = model.take(interrupt).await?;
+            let cancel = Cancel::default();
+            let mut stages = Stages::new(setting, &cancel);
+            let tiles = missing.len();
+            let work = Work { scene: scene.reopen()?, predictor, tiles: missing, with_scene_view, watched };
+            let (input, scene_answers) = stages.answer(work)?;
+            let record = RecordStage { log, scene_answers, tiles, input };
+            let recorded = |(counts, took)| StageOutput::Recorded(counts, took);
+            stages.spawn(RecordStage::NAME, move || record.run().map(recorded));
+            let done = watch(stages.started(), &cancel, interrupt).await?;
+            model.ready = done.predictor;
+            counts = counts.plus(done.recorded);
+        }
+        plan.scenes[plan.units[number].scene].unchanged()?;
+        let finished = Plan::finished_log(folder, number);
+        std::fs::rename(&path, &finished).map_err(|source| PipelineError::Write { path: finished, source })?;
+        Ok(counts)
+    }
+}
+
+/// A scene whose units are all finished.
+pub struct MergeJob {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The scene's number.
+    pub scene: usize,
+    /// How many detections to hand back besides writing them.
+    pub keep_detections: usize,
+    /// Tiles that an interrupted run before this one had finished.
+    pub resumed: u64,
+    /// Whether outputs that exist are replaced.
+    pub overwrite: bool,
+}
+
+/// Makes the files of a scene from the logs of its units: the same bytes however they came about.
+///
+/// # Errors
+/// Units that are not finished or damaged, a scene that has changed, an output that cannot be written.
+pub fn merge<I>(job: MergeJob, interrupt: I) -> Result<Outcome, PipelineError>
+where
+    I: Future<Output = Signal>,
+{
+    blocked_on(async {
+        let mut interrupt = Box::pin(interrupt);
+        let MergeJob { plan, folder, scene, keep_detections, resumed, overwrite } = job;
+        let started = Instant::now();
+        let opened = plan.clone();
+        let (_, mut setting) = loaded(move || opened.open(scene), &mut interrupt).await?;
+        let (names, outputs) = plan.outputs(scene, overwrite)?;
+        setting.config.outputs = outputs;
+        let setting = Arc::new(setting);
+        let finished = |number: usize| FinishedUnit {
+            number,
+            log: Plan::finished_log(&folder, number),
+            tiles: plan.tiles_of(number),
+        };
+        let cancel = Cancel::default();
+        let mut stages = Stages::new(&setting, &cancel);
+        let (output, answers) = mpsc::channel(QUEUE);
+        let (scene_output, scene_answers) = setting
+            .views
+            .scene
+            .is_some()
+            .then(|| {
+                let (output, input) = oneshot::channel();
+                (output, SceneAnswers { numbers: setting.views.by_scene(), input })
+            })
+            .unzip();
+        let recall = RecallStage {
+            plan: setting.plan.clone(),
+            plan_id: plan.id(),
+            units: plan.units_of(scene).map(finished).collect(),
+            scene_output,
+            output,
+            cancel: cancel.clone(),
+        };
+        stages.finish(answers, scene_answers, &names, keep_detections)?;
+        let recalled = |(processors, took)| StageOutput::Recalled(processors, took);
+        stages.spawn(RecallStage::NAME, move || recall.run().map(recalled));
+        let done = watch(stages.started(), &cancel, &mut interrupt).await?;
+        Closing { setting: Arc::unwrap_or_clone(setting), names, resumed }.commit(done, started.elapsed())
+    })
+}
