@@ -12,6 +12,7 @@ use common::tiff::Tiff;
 use common::{Arithmetic, Rule, Trial, bytes_in, names_in, paint, waves};
 use geo_io::SceneOptions;
 use model::Segmenter;
+use pipeline::budget::Ram;
 use pipeline::config::{OnBadTile, OutputConfig, RunConfig};
 use pipeline::engine;
 use pipeline::exit::{Exit, one_line};
@@ -32,7 +33,7 @@ fn planned(scene: &Path, out: &Path, prompts: &[&str], config: &RunConfig, tiles
         name: planned_name(scene.as_os_str()).unwrap(),
         fingerprint: Fingerprint::of(scene.as_os_str()),
         grid: [0, 0],
-        vector: Some(out.join("out.geojson")),
+        vectors: vec![out.join("out.geojson")],
         raster: Some(out.join("out.tif")),
         report: None,
     };
@@ -45,10 +46,12 @@ fn job(plan: &Arc<Plan>, folder: &Path, shard: Shard, rule: Rule, batch: usize) 
     UnitsJob {
         plan: plan.clone(),
         folder: folder.to_owned(),
-        units: shard.units(plan.units.len()).collect(),
+        units: Box::new(shard.units(plan.units.len())),
+        each: Box::new(|_, _| {}),
         open_model: Box::new(move || Ok(Box::new(Arithmetic::new(rule, &prompts)))),
         batch,
         readers: 2,
+        ram: Ram::HalfOfFree,
         watched: false,
     }
 }
@@ -65,6 +68,7 @@ fn merged(plan: &Arc<Plan>, folder: &Path) -> Result<Outcome, PipelineError> {
         keep_detections: 0,
         resumed: 0,
         overwrite: false,
+        ram: Ram::HalfOfFree,
     };
     merge(job, std::future::pending())
 }

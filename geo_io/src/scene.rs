@@ -127,6 +127,11 @@ impl Scene {
         Ok(Self { name: name.to_owned(), dataset, reader, info })
     }
 
+    /// The name it was opened by.
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+
     /// What is known about the scene.
     pub fn info(&self) -> &SceneInfo {
         &self.info

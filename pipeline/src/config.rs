@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use geo_io::SceneInfo;
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Ram;
 use crate::error::PipelineError;
 use crate::tiling::Overlap;
 use crate::view::choice::ViewConfig;
@@ -19,6 +21,8 @@ pub const THRESHOLD: f32 = 0.5;
 pub const BATCH: usize = 4;
 /// Threads that read tiles, each with its own dataset.
 pub const READERS: usize = 2;
+/// Tiles in a unit of a plan, about.
+pub const UNIT_TILES: u32 = 256;
 /// Items that wait between two stages.
 pub const QUEUE: usize = 2;
 
@@ -101,6 +105,8 @@ pub struct RunConfig {
     pub batch: usize,
     /// Threads that read tiles.
     pub readers: usize,
+    /// The memory that the run may take.
+    pub ram: Ram,
     /// What becomes of a tile that cannot be read or answered.
     pub on_bad_tile: OnBadTile,
     /// Whether the scorer's own map is written too.
@@ -125,6 +131,18 @@ pub struct OutputConfig {
 }
 
 impl RunConfig {
+    /// Refuses what makes no sense for a scene.
+    ///
+    /// # Errors
+    /// [`PipelineError::Usage`].
+    pub fn fits(&self, info: &SceneInfo) -> Result<(), PipelineError> {
+        if matches!(self.min_area, MinArea::M2(min) if min > 0.0) && info.crs.is_none() {
+            let reason = "a scene without a CRS has no square metres: give --min-area in pixels, such as 40px";
+            return Err(PipelineError::Usage(reason.into()));
+        }
+        Ok(())
+    }
+
     /// The defaults, writing to some outputs.
     #[must_use]
     pub fn new(outputs: OutputConfig) -> Self {
@@ -136,6 +154,7 @@ impl RunConfig {
             min_area: MinArea::Px(0),
             batch: BATCH,
             readers: READERS,
+            ram: Ram::HalfOfFree,
             on_bad_tile: OnBadTile::Fail,
             raw_uncertainty: false,
             outputs,

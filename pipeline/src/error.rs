@@ -112,6 +112,39 @@ pub enum PipelineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Some scenes could not be worked on; the others were.
+    #[error("{failed} of {all} scenes failed; the first is {scene}: {reason}")]
+    ScenesFailed {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+        /// The first of them.
+        scene: String,
+        /// Why.
+        reason: String,
+    },
+    /// Some units are in the hands of other processes; the others are done.
+    #[error("{units} units are being run by another process: try again later")]
+    UnitsLocked {
+        /// How many.
+        units: usize,
+    },
+    /// The scene takes more memory than the run may take.
+    #[error(
+        "a scene {width} px wide with {prompts} prompts needs about {needed}, and {allowed} are allowed: give more with \
+         --ram, ask for fewer prompts at once, or cut the scene"
+    )]
+    TooLittleMemory {
+        /// What it needs at least.
+        needed: String,
+        /// What it may take.
+        allowed: String,
+        /// Width of the scene.
+        width: u32,
+        /// Number of prompts.
+        prompts: usize,
+    },
     /// No tile of the scene could be read or answered.
     #[error("no tile of scene {scene} could be read: {reason}")]
     NoTile {
@@ -176,6 +209,18 @@ pub enum PipelineError {
 }
 
 impl PipelineError {
+    /// The same, where an interrupt costs only what was in hand.
+    #[must_use]
+    pub fn paused(self) -> Self {
+        if let Self::Interrupted(signal) = self { Self::Paused(signal) } else { self }
+    }
+
+    /// True when the outputs are there all the same.
+    #[must_use]
+    pub fn leaves_outputs(&self) -> bool {
+        matches!(self, Self::Holes { .. })
+    }
+
     /// True when one scene is at fault, so that work on others can go on.
     #[must_use]
     pub fn is_about_a_scene(&self) -> bool {
@@ -184,7 +229,11 @@ impl PipelineError {
                 error.kind(),
                 ErrorKind::MissingScene | ErrorKind::UnreadableScene | ErrorKind::UnusableScene | ErrorKind::Usage
             ),
-            Self::Usage(_) | Self::NoTile { .. } | Self::SceneChanged { .. } | Self::BadPrediction { .. } => true,
+            Self::Usage(_)
+            | Self::NoTile { .. }
+            | Self::SceneChanged { .. }
+            | Self::BadPrediction { .. }
+            | Self::TooLittleMemory { .. } => true,
             _ => false,
         }
     }
@@ -193,7 +242,7 @@ impl PipelineError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Synth(_) => Exit::Usage,
+            Self::Usage(_) | Self::Synth(_) | Self::TooLittleMemory { .. } => Exit::Usage,
             Self::GeoIo(error) => match error.kind() {
                 ErrorKind::MissingScene | ErrorKind::UnreadableScene => Exit::UnreadableScene,
                 ErrorKind::UnusableScene => Exit::UnusableScene,
@@ -205,8 +254,8 @@ impl PipelineError {
             Self::Model(error) => model_exit(error),
             Self::NoModel { .. } | Self::OtherPlan { .. } | Self::PlanMismatch { .. } => Exit::Config,
             Self::ReadInput { .. } | Self::NoTile { .. } | Self::DamagedLog { .. } => Exit::UnreadableScene,
-            Self::Holes { .. } => Exit::Incomplete,
-            Self::Locked { .. } | Self::UnitsMissing { .. } => Exit::TryAgain,
+            Self::Holes { .. } | Self::ScenesFailed { .. } => Exit::Incomplete,
+            Self::Locked { .. } | Self::UnitsLocked { .. } | Self::UnitsMissing { .. } => Exit::TryAgain,
             Self::SceneChanged { .. } => Exit::UnusableScene,
             Self::Create { .. } => Exit::CannotCreate,
             Self::Write { .. } => Exit::WriteFailed,

@@ -3,6 +3,7 @@
 //! This crate knows time, threads, flags and the files a user names. Pixels and polygons are `geo_io`'s, tensors and
 //! words are `model`'s; the two meet only here.
 
+pub mod budget;
 pub mod checkpoint;
 pub mod cli;
 mod closing;
@@ -22,6 +23,7 @@ pub mod processor;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod scenes;
 pub mod setting;
 pub mod stage;
 pub mod tiling;

@@ -44,6 +44,8 @@ pub struct Plan {
     pub options: PlanOptions,
     /// The scenes.
     pub scenes: Vec<PlannedScene>,
+    /// Scenes that were asked for and cannot be worked on.
+    pub rejected: Vec<RejectedScene>,
     /// The pieces, in the order in which shards take them.
     pub units: Vec<Unit>,
 }
@@ -79,15 +81,32 @@ pub struct PlannedScene {
     pub fingerprint: Option<Fingerprint>,
     /// Rows and columns of its tiles.
     pub grid: [usize; 2],
-    /// Where its polygons go.
-    pub vector: Option<PathBuf>,
+    /// Where its polygons go, seen from the folder of the plan.
+    pub vectors: Vec<PathBuf>,
     /// Where its rasters go.
     pub raster: Option<PathBuf>,
     /// Where its report goes.
     pub report: Option<PathBuf>,
 }
 
+/// A scene that cannot be worked on, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectedScene {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
 impl PlannedScene {
+    /// Whether a user means this scene: by its name, its file name, or that without extension.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        let path = Path::new(&self.name);
+        [Some(path.as_os_str()), path.file_name(), path.file_stem()].contains(&Some(OsStr::new(name)))
+    }
+
     /// Ends the work when the file is no longer what it was.
     ///
     /// # Errors
@@ -170,6 +189,7 @@ impl Plan {
             vocabulary_notes: Vec::new(),
             options,
             scenes: Vec::new(),
+            rejected: Vec::new(),
             units: Vec::new(),
         }
     }
@@ -205,26 +225,46 @@ impl Plan {
         let options = self.options.scene().map_err(PipelineError::Usage)?;
         let run = self.options.run().map_err(PipelineError::Usage)?;
         let opened = Scene::open(OsStr::new(&planned.name), &options)?;
+        run.fits(opened.info())?;
         let prompts = self.prompts.iter().cloned().map(PromptSpec::new).collect();
         let notes = self.vocabulary_notes.clone();
         let setting = Setting::new(opened.info().clone(), self.model.clone(), prompts, run, notes)?;
         Ok((opened, setting))
     }
 
-    /// The files of a scene.
+    /// The files of a scene, for a plan in a folder.
     ///
     /// # Errors
     /// Names that two files would share.
-    pub fn outputs(&self, scene: usize, overwrite: bool) -> Result<(OutputNames, OutputConfig), PipelineError> {
-        let PlannedScene { name, vector, raster, report, .. } = &self.scenes[scene];
+    pub fn outputs(
+        &self,
+        folder: &Path,
+        scene: usize,
+        overwrite: bool,
+    ) -> Result<(OutputNames, OutputConfig), PipelineError> {
+        let PlannedScene { name, vectors, raster, report, .. } = &self.scenes[scene];
         let config = OutputConfig {
-            vector: vector.clone(),
-            raster: raster.clone(),
-            report: report.clone(),
+            vector: vectors.first().map(|path| folder.join(path)),
+            raster: raster.as_ref().map(|path| folder.join(path)),
+            report: report.as_ref().map(|path| folder.join(path)),
             overwrite,
             rfc7946: self.options.rfc7946,
         };
         Ok((OutputNames::new(&config, &self.prompts, OsStr::new(name))?, config))
+    }
+
+    /// Says so when some scenes could not be planned.
+    ///
+    /// # Errors
+    /// [`PipelineError::ScenesFailed`].
+    pub fn all_accepted(&self) -> Result<(), PipelineError> {
+        let Some(RejectedScene { name, reason }) = self.rejected.first() else { return Ok(()) };
+        Err(PipelineError::ScenesFailed {
+            failed: self.rejected.len(),
+            all: self.rejected.len() + self.scenes.len(),
+            scene: name.clone(),
+            reason: reason.clone(),
+        })
     }
 
     /// Refuses a model other than the plan's.
@@ -297,6 +337,18 @@ impl Plan {
             return Err(wrong("its units do not fit its scenes".into()));
         }
         Ok(plan)
+    }
+
+    /// Removes a plan and its units from a folder, and the folder if nothing else is in it.
+    pub fn remove(&self, folder: &Path) {
+        // What cannot be removed is in nobody's way: the outputs are there.
+        for unit in 0..self.units.len() {
+            let _ = std::fs::remove_file(Self::log_of(folder, unit));
+            let _ = std::fs::remove_file(Self::finished_log(folder, unit));
+        }
+        let _ = std::fs::remove_file(folder.join(PLAN));
+        let _ = std::fs::remove_dir(folder.join(UNITS));
+        let _ = std::fs::remove_dir(folder);
     }
 
     /// The file in which the answers to a unit are kept while it is not finished.

@@ -241,8 +241,18 @@ pub fn seconds(duration: Duration) -> f64 {
 /// Most memory this process ever held, where the system tells (Linux).
 #[must_use]
 pub fn peak_memory_bytes() -> Option<u64> {
+    memory_of_process("VmHWM:")
+}
+
+/// What this process holds now, where the system tells (Linux).
+#[must_use]
+pub fn resident_memory_bytes() -> Option<u64> {
+    memory_of_process("VmRSS:")
+}
+
+fn memory_of_process(entry: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(entry))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }

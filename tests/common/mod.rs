@@ -228,7 +228,8 @@ pub(crate) fn names_in(folder: &Path) -> Vec<String> {
 
 /// The bytes of all outputs but the report, whose timings differ from run to run.
 pub(crate) fn bytes_in(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let names = names_in(folder).into_iter().filter(|name| !name.ends_with(".report.json"));
+    let is_result = |name: &String| !name.ends_with(".report.json") && folder.join(name).is_file();
+    let names = names_in(folder).into_iter().filter(is_result);
     names.map(|name| (name.clone(), std::fs::read(folder.join(name)).unwrap())).collect()
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::segment::EngineArgs;
+use crate::cli::shared::EngineArgs;
 use crate::commands::demo::{DemoRequest, demo};
 use crate::error::PipelineError;
 use crate::logging::Verbosity;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use model::evaluation::{Cluster, CompareGrid, EmptyUnion, EvalOptions, PrecisionOperator, Protocol};
 
-use crate::cli::segment::{EngineArgs, ViewArgs};
+use crate::cli::shared::{EngineArgs, ViewArgs};
 use crate::commands::eval::{EvalOutputs, EvalRequest, eval};
 use crate::config;
 use crate::error::PipelineError;

@@ -5,8 +5,10 @@ mod dataset;
 mod demo;
 mod eval;
 mod model;
+mod plan;
 mod preview;
 mod segment;
+mod shared;
 mod synth;
 mod train;
 mod weights;
@@ -34,6 +36,16 @@ pub struct Cli {
 enum Command {
     /// Find what a phrase refers to: polygons, probability, mask and uncertainty.
     Segment(segment::SegmentArgs),
+    /// Write down what is to be done, so that it can be run in pieces, by many processes, and after interruptions.
+    Plan(plan::PlanArgs),
+    /// Run a plan, or a share of it.
+    Run(plan::RunArgs),
+    /// Say how far a plan is.
+    Status(plan::StatusArgs),
+    /// Write the outputs of a plan whose units are finished.
+    Merge(plan::MergeArgs),
+    /// Run units of a plan as they are asked for, one JSON line each.
+    Worker(plan::WorkerArgs),
     /// Draw a georeferenced scene, or a data set, with exact truth.
     Synth(synth::SynthArgs),
     /// Train a model by a recipe.
@@ -64,6 +76,11 @@ impl Cli {
         logging::init(verbosity);
         match self.command {
             Command::Segment(args) => args.run(verbosity),
+            Command::Plan(args) => args.run(verbosity),
+            Command::Run(args) => args.run(verbosity),
+            Command::Status(args) => args.run(),
+            Command::Merge(args) => args.run(verbosity),
+            Command::Worker(args) => args.run(),
             Command::Synth(args) => args.run(verbosity),
             Command::Train(args) => args.run(verbosity),
             Command::Ablate(args) => args.run(verbosity),

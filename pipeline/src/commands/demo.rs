@@ -68,6 +68,7 @@ pub fn demo(request: DemoRequest) -> Result<(), PipelineError> {
             device: request.device,
             run: RunConfig { batch: request.batch, min_area: MIN_AREA, ..RunConfig::new(outputs) },
             verbosity: request.verbosity,
+            checkpoint: None,
             keep_detections: KEPT,
         },
         signals(),

@@ -3,10 +3,16 @@
 pub mod ablate;
 pub mod dataset;
 pub mod demo;
+pub mod dry_run;
 pub mod eval;
+pub mod merge;
 pub mod model;
+pub mod plan;
 pub mod preview;
+pub mod run;
 pub mod segment;
+pub mod status;
 pub mod synth;
 pub mod train;
 pub mod weights;
+pub mod worker;

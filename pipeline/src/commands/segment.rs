@@ -4,17 +4,23 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use geo_io::{Scene, SceneOptions};
 use model::text::check_prompt;
 use model::{DeviceChoice, SegmenterOptions};
 
-use crate::config::{MinArea, RunConfig, find_model};
+use crate::commands::dry_run::dry_run;
+use crate::commands::run::concluded;
+use crate::config::{RunConfig, UNIT_TILES, find_model};
 use crate::engine;
 use crate::error::{PipelineError, Signal};
+use crate::fingerprint::Fingerprint;
 use crate::logging::Verbosity;
 use crate::outputs::OutputNames;
-use crate::run::{Job, Outcome, PromptSpec, run};
+use crate::plan::{Plan, PlanOptions, PlannedScene, planned_name};
+use crate::run::units::{MergeJob, UnitsJob, merge, run_units};
+use crate::run::{Job, Outcome, PromptSpec, interruptible, run};
 
 /// What `geophrase segment` was asked to do.
 #[derive(Clone, Debug)]
@@ -31,6 +37,8 @@ pub struct SegmentRequest {
     pub device: DeviceChoice,
     /// How the run goes.
     pub run: RunConfig,
+    /// Where finished tiles are kept until the outputs are there; nowhere when `None`.
+    pub checkpoint: Option<PathBuf>,
     /// How much to say.
     pub verbosity: Verbosity,
     /// How many detections to hand back besides writing them.
@@ -47,7 +55,10 @@ pub fn segment(request: SegmentRequest, interrupt: impl Future<Output = Signal>)
     let names = OutputNames::new(&request.run.outputs, &prompts, &request.scene)?;
     names.check(request.run.outputs.overwrite)?;
     let folder = find_model(request.model.clone())?;
-    let outcome = run(move || load(request, prompts, names, &folder), interrupt)?;
+    let outcome = match request.checkpoint.clone() {
+        Some(checkpoint) => checkpointed(request, prompts, &folder, &checkpoint, interrupt)?,
+        None => run(move || load(request, prompts, names, &folder), interrupt)?,
+    };
     let report = &outcome.report;
     let mut lines = String::new();
     if verbosity >= Verbosity::Summary {
@@ -60,8 +71,86 @@ pub fn segment(request: SegmentRequest, interrupt: impl Future<Output = Signal>)
     Ok(outcome)
 }
 
+/// Says what [`segment`] would do, and writes nothing.
+///
+/// # Errors
+/// Whatever would stop the run before its first tile.
+pub fn look(request: SegmentRequest, interrupt: impl Future<Output = Signal>) -> Result<String, PipelineError> {
+    let prompts = checked_prompts(&request.prompts)?;
+    let names = OutputNames::new(&request.run.outputs, &prompts, &request.scene)?;
+    names.check(request.run.outputs.overwrite)?;
+    let folder = find_model(request.model.clone())?;
+    interruptible(move |_| dry_run(load(request, prompts, names, &folder)?), interrupt)
+}
+
+/// The same in two steps, a plan of one scene and its merge, with finished tiles kept in between.
+fn checkpointed(
+    request: SegmentRequest,
+    prompts: Vec<String>,
+    model_folder: &Path,
+    checkpoint: &Path,
+    interrupt: impl Future<Output = Signal>,
+) -> Result<Outcome, PipelineError> {
+    let SegmentRequest { scene, scene_options, device, run: config, verbosity, keep_detections, .. } = request;
+    let outputs = &config.outputs;
+    let absolute = |path: &Option<PathBuf>| path.as_ref().map(|path| std::path::absolute(path).unwrap_or(path.clone()));
+    let planned = PlannedScene {
+        name: planned_name(&scene)?,
+        fingerprint: Fingerprint::of(&scene),
+        grid: [0, 0],
+        vectors: absolute(&outputs.vector).into_iter().collect(),
+        raster: absolute(&outputs.raster),
+        report: absolute(&outputs.report),
+    };
+    let options = SegmenterOptions {
+        device: device.clone(),
+        raw_uncertainty: config.raw_uncertainty,
+        min_presence: config.min_presence,
+        ..SegmenterOptions::default()
+    };
+    let mut predictor = Some(engine::open(model_folder, &prompts, &options)?);
+    let mut plan = {
+        let segmenter = predictor.as_deref().ok_or(PipelineError::Stopped("load"))?;
+        let model = engine::described(segmenter.info());
+        let specs: Vec<PromptSpec> = prompts.iter().cloned().map(PromptSpec::new).collect();
+        let options = PlanOptions::new(&scene_options, &config);
+        let mut plan = Plan::new(model_folder.to_owned(), model, prompts, options);
+        plan.vocabulary_notes = engine::vocabulary_notes(segmenter, &specs)?;
+        plan
+    };
+    plan.lay_out(planned, UNIT_TILES as usize)?;
+    plan.write(checkpoint)?;
+    let plan = Arc::new(plan);
+    let (asked, model_folder) = (plan.prompts.clone(), model_folder.to_owned());
+    let job = UnitsJob {
+        units: Box::new(0..plan.units.len()),
+        each: Box::new(|_, _| {}),
+        open_model: Box::new(move || match predictor.take() {
+            Some(predictor) => Ok(predictor),
+            None => engine::open(&model_folder, &asked, &options),
+        }),
+        folder: checkpoint.to_owned(),
+        batch: config.batch,
+        readers: config.readers,
+        ram: config.ram,
+        watched: verbosity.watched(),
+        plan: plan.clone(),
+    };
+    let mut interrupt = Box::pin(interrupt);
+    let units = run_units(job, &mut interrupt)?;
+    let resumed = units.tiles.resumed;
+    concluded(&plan, units)?;
+    let overwrite = config.outputs.overwrite;
+    let folder = checkpoint.to_owned();
+    let merge_job =
+        MergeJob { plan: plan.clone(), folder, scene: 0, keep_detections, resumed, overwrite, ram: config.ram };
+    let outcome = merge(merge_job, interrupt).map_err(PipelineError::paused)?;
+    plan.remove(checkpoint);
+    Ok(outcome)
+}
+
 /// The prompts without surrounding blanks, each once.
-fn checked_prompts(prompts: &[String]) -> Result<Vec<String>, PipelineError> {
+pub(crate) fn checked_prompts(prompts: &[String]) -> Result<Vec<String>, PipelineError> {
     let mut checked = Vec::new();
     for prompt in prompts {
         let prompt = check_prompt(prompt)?;
@@ -91,10 +180,7 @@ fn load(
         info.scaling,
         info.pixel_size_m
     );
-    if matches!(config.min_area, MinArea::M2(min) if min > 0.0) && scene.info().crs.is_none() {
-        let reason = "a scene without a CRS has no square metres: give --min-area in pixels, such as 40px";
-        return Err(PipelineError::Usage(reason.into()));
-    }
+    config.fits(info)?;
     let options = SegmenterOptions {
         device,
         raw_uncertainty: config.raw_uncertainty,

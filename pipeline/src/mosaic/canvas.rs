@@ -1,5 +1,7 @@
 //! Holds the rows that later tiles still reach, and gives them away once they are final.
 
+use std::ops::Range;
+
 use model::TilePrediction;
 
 use crate::mosaic::blend::{TileWeights, implied_probability, towards};
@@ -139,32 +141,49 @@ impl Canvas {
         }
     }
 
-    /// Ends a tile row and returns the scene rows that are final now.
-    pub fn finish_row(&mut self, grid_row: usize) -> BlendedRows {
+    /// Ends a tile row and gives away the scene rows that are final now, from the top, at most so many at once.
+    ///
+    /// # Errors
+    /// Those of `take`, which end it.
+    pub fn finish_row<E>(
+        &mut self,
+        grid_row: usize,
+        at_once: u32,
+        mut take: impl FnMut(BlendedRows) -> Result<(), E>,
+    ) -> Result<(), E> {
         let rows = self.plan.finished_rows(grid_row);
         self.current.fold_into(&self.carried, &mut self.shares);
+        for first in rows.clone().step_by(at_once.max(1) as usize) {
+            take(self.blended(rows.start, first..rows.end.min(first.saturating_add(at_once.max(1)))))?;
+        }
         let len = rows.len() * self.plan.size().width as usize;
-        let finished = BlendedRows {
-            row_off: rows.start,
-            rows: rows.len() as u32,
-            covered: self.current.weight[..len].iter().map(|&weight| weight > 0.0).collect(),
-            prompts: self
-                .current
-                .means
-                .chunks(self.layers)
-                .map(|means| BlendedPlanes {
-                    probability: unit(&means[0][..len]),
-                    implied: unit(&means[1][..len]),
-                    raw_implied: means.get(2).map(|plane| unit(&plane[..len])),
-                })
-                .collect(),
-        };
         for (carried, current) in self.carried.planes_mut().zip(self.current.planes()) {
             carried.clear();
             carried.extend_from_slice(&current[len..]);
         }
         self.current.planes_mut().for_each(|plane| plane.fill(0.0));
-        finished
+        Ok(())
+    }
+
+    /// Some rows of the tile row that begins at `top`.
+    fn blended(&self, top: u32, rows: Range<u32>) -> BlendedRows {
+        let width = self.plan.size().width as usize;
+        let at = (rows.start - top) as usize * width..(rows.end - top) as usize * width;
+        BlendedRows {
+            row_off: rows.start,
+            rows: rows.end - rows.start,
+            covered: self.current.weight[at.clone()].iter().map(|&weight| weight > 0.0).collect(),
+            prompts: self
+                .current
+                .means
+                .chunks(self.layers)
+                .map(|means| BlendedPlanes {
+                    probability: unit(&means[0][at.clone()]),
+                    implied: unit(&means[1][at.clone()]),
+                    raw_implied: means.get(2).map(|plane| unit(&plane[at.clone()])),
+                })
+                .collect(),
+        }
     }
 }
 
@@ -201,7 +220,11 @@ mod tests {
             let valid = vec![1; (tile.window.width * tile.window.height) as usize];
             canvas.add(&tile, &valid, &[answer(&tile)]);
             if tile.grid_col + 1 == plan.grid_cols() {
-                strips.push(canvas.finish_row(tile.grid_row));
+                let end = canvas.finish_row::<()>(tile.grid_row, u32::MAX, |rows| {
+                    strips.push(rows);
+                    Ok(())
+                });
+                end.unwrap();
             }
         }
         strips
@@ -249,7 +272,13 @@ mod tests {
             // The left tile is wholly invalid, the right one wholly valid.
             canvas.add(&tile, &vec![index as u8; 64 * 64], &[says(if index == 0 { 0.9 } else { 0.2 }, 0.1)]);
         }
-        let strip = canvas.finish_row(0);
+        let mut strips = Vec::new();
+        let end = canvas.finish_row::<()>(0, u32::MAX, |rows| {
+            strips.push(rows);
+            Ok(())
+        });
+        end.unwrap();
+        let strip = &strips[0];
         assert!(strip.covered[..32].iter().all(|&c| !c));
         assert!(strip.covered[32..96].iter().all(|&c| c));
         assert!(strip.prompts[0].probability[32..96].iter().all(|&p| p == 0.2));

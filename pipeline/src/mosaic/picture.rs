@@ -50,7 +50,10 @@ pub fn answer_picture(
             let predictions = checked(tile.window, (predictor.prompt_count(), tile_px), answers.next())?;
             canvas.add(tile, &vec![1; tile.window.area_px()], &predictions);
             if tile.grid_col + 1 == plan.grid_cols() {
-                append(&mut blended, canvas.finish_row(tile.grid_row).prompts);
+                canvas.finish_row(tile.grid_row, u32::MAX, |rows| {
+                    append(&mut blended, rows.prompts);
+                    Ok::<_, PipelineError>(())
+                })?;
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::closing::{Closing, Done, StageOutput};
 use crate::config::RunConfig;
 use crate::engine;
 use crate::error::{PipelineError, Signal};
+use crate::fingerprint::Fingerprint;
 use crate::outputs::OutputNames;
 use crate::panics::caught;
 use crate::report::{ModelReport, Report};
@@ -158,18 +159,30 @@ where
     L: FnOnce() -> Result<Job, PipelineError> + Send + 'static,
     I: Future<Output = Signal>,
 {
-    let job = loaded(load, &mut interrupt).await?;
+    let (job, fingerprint) = loaded(
+        move || {
+            let job = load()?;
+            let fingerprint = Fingerprint::of(job.scene.name());
+            Ok((job, fingerprint))
+        },
+        &mut interrupt,
+    )
+    .await?;
     let started = Instant::now();
     let cancel = Cancel::default();
     let Job { scene, predictor, model, prompts, config, names, watched, keep_detections } = job;
     let notes = engine::vocabulary_notes(predictor.as_ref(), &prompts)?;
+    let name = scene.name().to_owned();
     let setting = Arc::new(Setting::new(scene.info().clone(), model, prompts, config, notes)?);
     let tiles: Arc<[usize]> = (0..setting.plan.len()).collect();
-    let mut stages = Stages::new(&setting, &cancel);
+    let mut stages = Stages::new(&setting, &cancel)?;
     let work = Work { scene, predictor, tiles, with_scene_view: true, watched };
     let (answers, scene_answers) = stages.answer(work)?;
     stages.finish(answers, scene_answers, &names, keep_detections)?;
     let done = watch(stages.started(), &cancel, &mut interrupt).await?;
+    if Fingerprint::of(&name) != fingerprint {
+        return Err(PipelineError::SceneChanged { scene: name.display().to_string() });
+    }
     Closing { setting: Arc::unwrap_or_clone(setting), names, resumed: 0 }.commit(done, started.elapsed())
 }
 

@@ -8,12 +8,13 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::budget::Resources;
 use crate::closing::StageOutput;
-use crate::config::QUEUE;
 use crate::error::PipelineError;
 use crate::outputs::OutputNames;
 use crate::panics::caught;
 use crate::progress::Progress;
+use crate::report::resident_memory_bytes;
 use crate::setting::Setting;
 use crate::stage::infer::InferStage;
 use crate::stage::prepare::PrepareStage;
@@ -22,9 +23,6 @@ use crate::stage::scene_view::{SceneAnswers, SceneView};
 use crate::stage::stitch::StitchStage;
 use crate::stage::write::{WriteStage, Writers};
 use crate::stage::{AnsweredTile, Cancel};
-
-/// Pixels of tiles that may wait at one place between two stages.
-const PIXELS_IN_FLIGHT: usize = 1 << 22;
 
 /// Tiles to be answered, and by whom.
 pub(super) struct Work {
@@ -41,12 +39,17 @@ pub(super) struct Work {
 pub(super) struct Stages {
     started: JoinSet<Result<StageOutput, PipelineError>>,
     setting: Arc<Setting>,
+    resources: Resources,
     cancel: Cancel,
 }
 
 impl Stages {
-    pub(super) fn new(setting: &Arc<Setting>, cancel: &Cancel) -> Self {
-        Self { started: JoinSet::new(), setting: setting.clone(), cancel: cancel.clone() }
+    /// Decides what the stages may take.
+    pub(super) fn new(setting: &Arc<Setting>, cancel: &Cancel) -> Result<Self, PipelineError> {
+        let resources = Resources::within(setting, setting.config.ram.bytes(), resident_memory_bytes())?;
+        tracing::info!("{resources:?}");
+        geo_io::set_block_cache_mb(resources.cache_mib);
+        Ok(Self { started: JoinSet::new(), setting: setting.clone(), resources, cancel: cancel.clone() })
     }
 
     /// The stages, to be watched.
@@ -70,8 +73,8 @@ impl Stages {
         let Work { scene, predictor, tiles, with_scene_view, watched } = work;
         let (setting, cancel) = (self.setting.clone(), self.cancel.clone());
         let config = &setting.config;
-        let readers = self.in_flight(config.readers.min(tiles.len()));
-        let (queue, batch) = (self.in_flight(QUEUE), self.in_flight(config.batch));
+        let Resources { readers, batch, queue, .. } = self.resources;
+        let readers = readers.min(tiles.len().max(1));
         let scenes: Vec<Scene> = (1..readers).map(|_| scene.reopen()).collect::<Result<_, _>>()?;
         let view = if with_scene_view { scene_view(&scene, &setting)? } else { None };
 
@@ -134,6 +137,7 @@ impl Stages {
             scene_answers,
             raw_uncertainty: config.raw_uncertainty,
             threshold: config.threshold,
+            strip_rows: self.resources.strip_rows,
             input: answers,
             output,
             cancel: self.cancel.clone(),
@@ -152,12 +156,6 @@ impl Stages {
         let written = |(written, took)| StageOutput::Written(Box::new(written), took);
         self.spawn(WriteStage::NAME, move || write.run().map(written));
         Ok(())
-    }
-
-    /// How many of `wanted` tiles may wait at one place: fewer when they are large, so that memory stays bounded.
-    fn in_flight(&self, wanted: usize) -> usize {
-        let tile_px = self.setting.plan.tile_px() as usize;
-        wanted.clamp(1, (PIXELS_IN_FLIGHT / (tile_px * tile_px)).max(1))
     }
 }
 

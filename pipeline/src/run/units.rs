@@ -10,6 +10,7 @@ use geo_io::Scene;
 use model::Segmenter;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::budget::Ram;
 use crate::checkpoint::log::{LogHeader, LogWriter, SCENE};
 use crate::closing::{Closing, StageOutput};
 use crate::config::QUEUE;
@@ -34,14 +35,18 @@ pub struct UnitsJob {
     pub plan: Arc<Plan>,
     /// Its folder.
     pub folder: PathBuf,
-    /// The numbers of the units, in the order in which they are run.
-    pub units: Vec<usize>,
+    /// The numbers of the units, in the order in which they are run; asked for the next when one is done.
+    pub units: Box<dyn Iterator<Item = usize> + Send>,
+    /// Told of every unit that is done or failed.
+    pub each: Box<dyn FnMut(usize, &Result<TileCounts, PipelineError>) + Send>,
     /// Opens the model: once, and again after a unit that failed.
     pub open_model: OpenModel,
     /// Tiles given to the model at once.
     pub batch: usize,
     /// Threads that read tiles.
     pub readers: usize,
+    /// The memory that the run may take.
+    pub ram: Ram,
     /// Whether a progress bar is shown.
     pub watched: bool,
 }
@@ -84,43 +89,45 @@ async fn units<I>(job: UnitsJob, interrupt: &mut Pin<Box<I>>) -> Result<UnitsOut
 where
     I: Future<Output = Signal>,
 {
-    let UnitsJob { plan, folder, units, open_model, batch, readers, watched } = job;
+    let UnitsJob { plan, folder, mut units, mut each, open_model, batch, readers, ram, watched } = job;
     let mut outcome = UnitsOutcome::default();
     let mut model = Model { open: Some(open_model), ready: None };
     let mut open: Option<Open> = None;
-    for number in units {
+    loop {
+        // Whoever names the units may take its time, and an interrupt has to get through meanwhile.
+        let next = loaded(move || Ok((units.next(), units)), interrupt).await.map_err(PipelineError::paused)?;
+        units = next.1;
+        let Some(number) = next.0 else { break };
         let scene = plan.units[number].scene;
-        if Plan::finished_log(&folder, number).exists() {
-            outcome.finished += 1;
-            let tiles = plan.tiles_of(number).len() as u64;
-            outcome.tiles.planned += tiles;
-            outcome.tiles.resumed += tiles;
-            continue;
-        }
         let done = async {
+            if Plan::finished_log(&folder, number).exists() {
+                let tiles = plan.tiles_of(number).len() as u64;
+                return Ok(TileCounts { planned: tiles, resumed: tiles, ..TileCounts::default() });
+            }
             if open.as_ref().is_none_or(|open| open.number != scene) {
                 open = None;
                 let plan = plan.clone();
                 let (opened, mut setting) = loaded(move || plan.open(scene), interrupt).await?;
-                (setting.config.batch, setting.config.readers) = (batch, readers);
+                (setting.config.batch, setting.config.readers, setting.config.ram) = (batch, readers, ram);
                 open = Some(Open { number: scene, scene: opened, setting: Arc::new(setting) });
             }
             let open = open.as_ref().ok_or(PipelineError::Stopped("load"))?;
             let unit = UnitRun { plan: &plan, folder: &folder, number, open, watched };
             unit.run(&mut model, interrupt).await
         };
-        match done.await {
+        let done = done.await;
+        each(number, &done);
+        match done {
             Ok(tiles) => {
                 outcome.finished += 1;
                 outcome.tiles = outcome.tiles.plus(tiles);
             }
             Err(PipelineError::Locked { .. }) => outcome.locked.push(number),
-            Err(PipelineError::Interrupted(signal)) => return Err(PipelineError::Paused(signal)),
             Err(error) if error.is_about_a_scene() => {
                 tracing::info!("unit {number} failed: {}", crate::exit::one_line(&error));
                 outcome.failed.push((number, error));
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.paused()),
         }
     }
     Ok(outcome)
@@ -180,7 +187,7 @@ impl UnitRun<'_> {
         } else {
             let predictor = model.take(interrupt).await?;
             let cancel = Cancel::default();
-            let mut stages = Stages::new(setting, &cancel);
+            let mut stages = Stages::new(setting, &cancel)?;
             let tiles = missing.len();
             let work = Work { scene: scene.reopen()?, predictor, tiles: missing, with_scene_view, watched };
             let (input, scene_answers) = stages.answer(work)?;
@@ -212,6 +219,8 @@ pub struct MergeJob {
     pub resumed: u64,
     /// Whether outputs that exist are replaced.
     pub overwrite: bool,
+    /// The memory that the merge may take.
+    pub ram: Ram,
 }
 
 /// Makes the files of a scene from the logs of its units: the same bytes however they came about.
@@ -224,12 +233,12 @@ where
 {
     blocked_on(async {
         let mut interrupt = Box::pin(interrupt);
-        let MergeJob { plan, folder, scene, keep_detections, resumed, overwrite } = job;
+        let MergeJob { plan, folder, scene, keep_detections, resumed, overwrite, ram } = job;
         let started = Instant::now();
         let opened = plan.clone();
         let (_, mut setting) = loaded(move || opened.open(scene), &mut interrupt).await?;
-        let (names, outputs) = plan.outputs(scene, overwrite)?;
-        setting.config.outputs = outputs;
+        let (names, outputs) = plan.outputs(&folder, scene, overwrite)?;
+        (setting.config.outputs, setting.config.ram) = (outputs, ram);
         let setting = Arc::new(setting);
         let finished = |number: usize| FinishedUnit {
             number,
@@ -237,7 +246,7 @@ where
             tiles: plan.tiles_of(number),
         };
         let cancel = Cancel::default();
-        let mut stages = Stages::new(&setting, &cancel);
+        let mut stages = Stages::new(&setting, &cancel)?;
         let (output, answers) = mpsc::channel(QUEUE);
         let (scene_output, scene_answers) = setting
             .views

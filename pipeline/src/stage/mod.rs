@@ -59,6 +59,11 @@ impl BusyClock {
         result
     }
 
+    /// Adds time that was measured elsewhere.
+    pub fn add(&mut self, time: Duration) {
+        self.0 += time;
+    }
+
     /// The time so far.
     #[must_use]
     pub fn total(&self) -> Duration {

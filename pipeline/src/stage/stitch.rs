@@ -1,7 +1,7 @@
 //! Puts tiles together to finished rows.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use geo_io::SceneStrip;
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -30,6 +30,8 @@ pub struct StitchStage {
     pub raw_uncertainty: bool,
     /// Probability above which a pixel belongs to the mask.
     pub threshold: f32,
+    /// Rows that are handed on at once.
+    pub strip_rows: u32,
     /// Answered tiles in plan order.
     pub input: Receiver<AnsweredTile>,
     /// Takes finished rows from the top.
@@ -89,19 +91,26 @@ impl StitchStage {
             if tile.grid_col + 1 < self.plan.grid_cols() {
                 continue;
             }
-            let strips = clock.time(|| {
-                let mut rows = canvas.finish_row(tile.grid_row);
+            let width = self.plan.size().width;
+            let start = Instant::now();
+            let mut sending = Duration::ZERO;
+            let finished = canvas.finish_row(tile.grid_row, self.strip_rows, |mut rows| {
                 if let Some(scene) = &scene {
-                    scene.join(&mut rows, self.plan.size().width);
+                    scene.join(&mut rows, width);
                 }
                 let valid_px = rows.covered.iter().filter(|&&covered| covered).count() as u64;
-                let hole_px = holes.count(&rows, 0, self.plan.size().width);
+                let hole_px = holes.count(&rows, 0, width);
                 counts.valid_px += valid_px;
                 counts.hole_px += hole_px;
                 counts.nodata_px += rows.covered.len() as u64 - valid_px - hole_px;
-                cut(&rows, self.plan.size().width, self.threshold)
+                let strips = cut(&rows, width, self.threshold);
+                let waits = Instant::now();
+                let sent = self.output.blocking_send(strips);
+                sending += waits.elapsed();
+                sent
             });
-            if self.output.blocking_send(strips).is_err() {
+            clock.add(start.elapsed().saturating_sub(sending));
+            if finished.is_err() {
                 break;
             }
         }

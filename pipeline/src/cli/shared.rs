@@ -1,0 +1,133 @@
+//! Flags that several commands have.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use geo_io::{ScaleChoice, SceneOptions};
+use model::DeviceChoice;
+
+use crate::budget::Ram;
+use crate::config::{self, MinArea, OnBadTile, OutputConfig, RunConfig};
+use crate::tiling::Overlap;
+use crate::view::choice::{FrameChoice, Resolution, ViewConfig, ViewSizes};
+
+/// How scenes are read.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SceneArgs {
+    /// Bands to use as red, green, blue, or one as grey, counted from 1.
+    #[arg(short, long, value_name = "N,N,N", value_delimiter = ',')]
+    bands: Option<Vec<usize>>,
+    /// How values become 8-bit: auto, MIN,MAX, pLOW,pHIGH (percentiles of the scene) or reflectance:FULL.
+    #[arg(long, value_name = "HOW", default_value = "auto", allow_hyphen_values = true)]
+    scale: ScaleChoice,
+    /// The CRS of a scene that has none, such as EPSG:32633.
+    #[arg(long, value_name = "CRS")]
+    assume_crs: Option<String>,
+    /// Work in pixel coordinates when the scene has no CRS.
+    #[arg(long)]
+    allow_no_crs: bool,
+}
+
+impl SceneArgs {
+    pub(crate) fn options(self) -> SceneOptions {
+        SceneOptions {
+            bands: self.bands,
+            scale: self.scale,
+            assume_crs: self.assume_crs,
+            allow_no_crs: self.allow_no_crs,
+        }
+    }
+}
+
+/// What counts as found.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// What neighbouring tiles share: pixels (64) or a share of the tile (20%).
+    #[arg(long, value_name = "PX|%", default_value = config::TILE_OVERLAP)]
+    tile_overlap: Overlap,
+    /// Probability above which a pixel belongs to the mask.
+    #[arg(long, value_name = "0..1", default_value_t = config::THRESHOLD, value_parser = config::parse_threshold)]
+    threshold: f32,
+    /// Presence below which a tile is taken to hold nothing of what is asked for, from 0 (never) to 1 [default: the
+    /// model's].
+    #[arg(long, value_name = "0..1", value_parser = config::parse_presence)]
+    min_presence: Option<f64>,
+    /// What becomes of a tile that cannot be read: fail ends the run, hole leaves nodata, lists it in the report and
+    /// ends with exit code 4.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    on_bad_tile: OnBadTile,
+    /// Leave out smaller polygons: square metres (25) or pixels (40px).
+    #[arg(long, value_name = "M2|PX", default_value = "0px")]
+    min_area: MinArea,
+}
+
+impl AnswerArgs {
+    /// The run that is asked for, with the defaults of everything else.
+    pub(crate) fn config(self, views: ViewArgs, outputs: OutputConfig) -> RunConfig {
+        RunConfig {
+            views: views.config(),
+            overlap: self.tile_overlap,
+            threshold: self.threshold,
+            min_presence: self.min_presence,
+            min_area: self.min_area,
+            on_bad_tile: self.on_bad_tile,
+            ..RunConfig::new(outputs)
+        }
+    }
+}
+
+/// How a scene is shown to the model.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ViewArgs {
+    /// The pixel size at which the model sees the scene: auto, native, metres (0.3) or pixels of the scene (2px).
+    #[arg(long, value_name = "SIZE", default_value_t)]
+    resolution: Resolution,
+    /// What words such as left, largest or second refer to: tile, scene (seen at once), or auto, which takes the scene
+    /// where it is small.
+    #[arg(long, value_name = "FRAME", default_value_t)]
+    frame: FrameChoice,
+    /// Show every view at several sizes, as multiples of its side (such as 1,0.5), and average the answers.
+    #[arg(long, value_name = "LIST", default_value_t)]
+    views: ViewSizes,
+}
+
+impl ViewArgs {
+    pub(crate) fn config(self) -> ViewConfig {
+        ViewConfig { resolution: self.resolution, frame: self.frame, sizes: self.views }
+    }
+}
+
+/// The model and the device it runs on.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// The model folder [default: what GEOPHRASE_MODEL names, else the one shipped].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Where to compute: auto, cpu, cuda or cuda:N.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+    /// Tiles given to the model at once.
+    #[arg(long, value_name = "N", default_value_t = config::BATCH, value_parser = batch)]
+    pub(crate) batch: usize,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
+}
+
+/// The memory that a run may take.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MemoryArgs {
+    /// The memory that a run may take, such as 800M or 4G [default: half of what is free].
+    #[arg(long, value_name = "SIZE")]
+    ram: Option<Ram>,
+}
+
+impl MemoryArgs {
+    pub(crate) fn ram(&self) -> Ram {
+        self.ram.unwrap_or_default()
+    }
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    let batch: Option<usize> = text.parse().ok();
+    batch.filter(|batch| (1..=1024).contains(batch)).ok_or_else(|| format!("{text:?} is no number from 1 to 1024"))
+}

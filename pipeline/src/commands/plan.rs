@@ -1,0 +1,121 @@
+//! `geophrase plan`: writes down what is to be done.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use geo_io::SceneOptions;
+use model::{DeviceChoice, SegmenterOptions};
+
+use crate::commands::segment::checked_prompts;
+use crate::config::{RunConfig, find_model};
+use crate::engine;
+use crate::error::PipelineError;
+use crate::exit::one_line;
+use crate::fingerprint::Fingerprint;
+use crate::logging::Verbosity;
+use crate::plan::{PLAN, Plan, PlanOptions, PlannedScene, RejectedScene, planned_name};
+use crate::scenes::find_scenes;
+use crate::view::prompts::PromptSpec;
+
+/// What `geophrase plan` was asked to do.
+#[derive(Clone, Debug)]
+pub struct PlanRequest {
+    /// Scenes, folders and lists.
+    pub scenes: Vec<OsString>,
+    /// How to read them.
+    pub scene_options: SceneOptions,
+    /// What to find.
+    pub prompts: Vec<String>,
+    /// The model folder, if one was named.
+    pub model: Option<PathBuf>,
+    /// The device that will compute.
+    pub device: DeviceChoice,
+    /// How runs go.
+    pub run: RunConfig,
+    /// The folder of the plan.
+    pub folder: PathBuf,
+    /// Extensions of the files of polygons.
+    pub formats: Vec<String>,
+    /// Whether rasters are written.
+    pub raster: bool,
+    /// Tiles in a unit.
+    pub unit_tiles: usize,
+    /// How much to say.
+    pub verbosity: Verbosity,
+}
+
+/// Writes the plan of some scenes.
+///
+/// # Errors
+/// Prompts, a model or options that cannot be used, names that two scenes would share; and, with the plan written,
+/// [`PipelineError::ScenesFailed`] for scenes that cannot be worked on.
+pub fn plan(request: PlanRequest) -> Result<(), PipelineError> {
+    let PlanRequest { scenes, scene_options, prompts, model, device, run, folder, formats, raster, .. } = request;
+    let prompts = checked_prompts(&prompts)?;
+    let scenes = find_scenes(&scenes)?;
+    let names = output_names(&scenes)?;
+    let model_folder = find_model(model)?;
+    let options = SegmenterOptions { device, min_presence: run.min_presence, ..SegmenterOptions::default() };
+    let segmenter = engine::open(&model_folder, &prompts, &options)?;
+    let described = engine::described(segmenter.info());
+    let specs: Vec<PromptSpec> = prompts.iter().cloned().map(PromptSpec::new).collect();
+    let model_folder = std::path::absolute(&model_folder).unwrap_or(model_folder);
+    let mut plan = Plan::new(model_folder, described, prompts, PlanOptions::new(&scene_options, &run));
+    plan.vocabulary_notes = engine::vocabulary_notes(segmenter.as_ref(), &specs)?;
+    drop(segmenter);
+
+    let single = scenes.len() == 1;
+    for (scene, stem) in scenes.iter().zip(names) {
+        let name = planned_name(scene)?;
+        let planned = PlannedScene {
+            fingerprint: Fingerprint::of(scene),
+            grid: [0, 0],
+            vectors: formats.iter().map(|extension| PathBuf::from(format!("{stem}.{extension}"))).collect(),
+            raster: raster.then(|| PathBuf::from(format!("{stem}.tif"))),
+            report: Some(PathBuf::from(format!("{stem}.report.json"))),
+            name: name.clone(),
+        };
+        match plan.lay_out(planned, request.unit_tiles) {
+            Ok(_) => {}
+            Err(error) if error.is_about_a_scene() && !single => {
+                plan.rejected.push(RejectedScene { name, reason: one_line(&error) });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    for scene in 0..plan.scenes.len() {
+        plan.outputs(&folder, scene, false)?;
+    }
+    let path = plan.write(&folder)?;
+    if request.verbosity >= Verbosity::Summary {
+        let tiles: usize = (0..plan.units.len()).map(|unit| plan.tiles_of(unit).len()).sum();
+        let line =
+            format!("{}: {} scenes, {} units, {tiles} tiles\n", path.display(), plan.scenes.len(), plan.units.len());
+        // Nobody is left to tell when standard error is closed.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+    plan.all_accepted()
+}
+
+/// A name for the outputs of each scene.
+fn output_names(scenes: &[OsString]) -> Result<Vec<String>, PipelineError> {
+    let mut taken: HashMap<String, &OsStr> = HashMap::new();
+    let mut names = Vec::new();
+    for scene in scenes {
+        let stem = Path::new(scene).file_stem().unwrap_or(scene).to_string_lossy().into_owned();
+        if let Some(other) = taken.insert(stem.to_lowercase(), scene) {
+            return Err(PipelineError::Usage(format!(
+                "scenes {} and {} would both write {stem}.*: plan them into different folders, or rename one",
+                other.display(),
+                scene.display()
+            )));
+        }
+        if stem.to_lowercase() == PLAN.trim_end_matches(".json") {
+            return Err(PipelineError::Usage(format!("a scene cannot be called {stem}: that is the plan's own name")));
+        }
+        names.push(stem);
+    }
+    Ok(names)
+}
