@@ -11,8 +11,14 @@ use std::process::{Command, Stdio};
 use common::{bytes_in, names_in, paint, shipped_model, waves};
 
 /// Calls that change what is on disk.
-const CALLS: [&str; 6] =
-    ["write,pwrite64,writev", "fsync,fdatasync", "rename,renameat,renameat2", "ftruncate", "unlink,unlinkat", "linkat,link"];
+const CALLS: [&str; 6] = [
+    "write,pwrite64,writev",
+    "fsync,fdatasync",
+    "rename,renameat,renameat2",
+    "ftruncate",
+    "unlink,unlinkat",
+    "linkat,link",
+];
 /// No run comes near so many calls of one kind in one thread.
 const MOST: usize = 400;
 
@@ -57,7 +63,10 @@ fn run(folder: &Path, args: &[&str]) {
 fn planned() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     paint(&folder.path().join("scene.tif"), 120, 90, waves);
-    run(folder.path(), &["plan", "scene.tif", "-p", "a pond", "--out", "job", "--threshold", "0.05", "--min-presence", "0"]);
+    run(
+        folder.path(),
+        &["plan", "scene.tif", "-p", "a pond", "--out", "job", "--threshold", "0.05", "--min-presence", "0"],
+    );
     folder
 }
 

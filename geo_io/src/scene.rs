@@ -172,6 +172,14 @@ impl Scene {
 }
 
 impl SceneInfo {
+    /// The same for a part of the scene as a raster of its own.
+    #[must_use]
+    pub fn cut(&self, part: PixelWindow) -> Self {
+        let size = PixelSize { width: part.width, height: part.height };
+        let has_grid = self.has_grid || (part.col_off, part.row_off) != (0, 0);
+        Self { size, affine: self.affine.shifted(part.col_off, part.row_off), has_grid, ..self.clone() }
+    }
+
     /// Refuses to write over the scene itself.
     pub(crate) fn is_not(&self, output: &Path) -> Result<(), GeoIoError> {
         // A scene that is no file, or an output that is not there yet, cannot be the same.

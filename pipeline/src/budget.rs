@@ -154,7 +154,7 @@ struct Cost {
 impl Cost {
     fn of(setting: &Setting, model: u64) -> Self {
         let plan = &setting.plan;
-        let (width, height) = (u64::from(plan.size().width), u64::from(plan.size().height));
+        let (width, height) = (plan.covered_cols().len() as u64, u64::from(plan.size().height));
         let tile_px = u64::from(plan.tile_px());
         let prompts = setting.prompts.len() as u64;
         let layers = if setting.config.raw_uncertainty { 3 } else { 2 };

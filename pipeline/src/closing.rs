@@ -122,6 +122,7 @@ impl Closing {
                 rfc7946: config.outputs.rfc7946,
             },
             scene: self.setting.info.clone(),
+            window: plan.part(),
             model: self.setting.model.clone(),
             prompts,
             tiles: TileCounts { resumed: self.resumed, ..counts.tiles },

@@ -10,6 +10,7 @@ use crate::budget::Ram;
 use crate::error::PipelineError;
 use crate::tiling::Overlap;
 use crate::view::choice::ViewConfig;
+use crate::view::part::Part;
 
 /// Environment variable that names the model folder.
 pub const MODEL_VARIABLE: &str = "GEOPHRASE_MODEL";
@@ -93,6 +94,8 @@ pub fn parse_presence(text: &str) -> Result<f64, String> {
 pub struct RunConfig {
     /// How the scene is shown to the model.
     pub views: ViewConfig,
+    /// The part of the scene that is worked on.
+    pub part: Part,
     /// What neighbouring tiles share.
     pub overlap: Overlap,
     /// Probability above which a pixel belongs to the mask.
@@ -148,6 +151,7 @@ impl RunConfig {
     pub fn new(outputs: OutputConfig) -> Self {
         Self {
             views: ViewConfig::default(),
+            part: Part::Whole,
             overlap: Overlap::Percent(20.0),
             threshold: THRESHOLD,
             min_presence: None,

@@ -15,6 +15,7 @@ use crate::report::ModelReport;
 use crate::setting::Setting;
 use crate::unit::Unit;
 use crate::view::choice::ViewConfig;
+use crate::view::part::Part;
 use crate::view::prompts::PromptSpec;
 
 /// The name of a plan in its folder.
@@ -59,6 +60,7 @@ pub struct PlanOptions {
     pub scale: String,
     pub assume_crs: Option<String>,
     pub allow_no_crs: bool,
+    pub part: Part,
     pub resolution: String,
     pub frame: String,
     pub views: String,
@@ -130,6 +132,7 @@ impl PlanOptions {
             scale: scene.scale.to_string(),
             assume_crs: scene.assume_crs.clone(),
             allow_no_crs: scene.allow_no_crs,
+            part: run.part,
             resolution: run.views.resolution.to_string(),
             frame: run.views.frame.to_string(),
             views: run.views.sizes.to_string(),
@@ -161,6 +164,7 @@ impl PlanOptions {
                 frame: parsed(&self.frame)?,
                 sizes: parsed(&self.views)?,
             },
+            part: self.part,
             overlap: parsed(&self.tile_overlap)?,
             threshold: self.threshold,
             min_presence: self.min_presence,

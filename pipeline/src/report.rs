@@ -17,6 +17,8 @@ pub struct Report {
     pub versions: Versions,
     /// The scene as it was read, its scaling included.
     pub scene: SceneInfo,
+    /// The part of the scene that was worked on.
+    pub window: PixelWindow,
     /// The model.
     pub model: ModelReport,
     /// How the scene was shown to the model.

@@ -16,6 +16,8 @@ use crate::view::prompts::PromptSpec;
 pub struct Setting {
     /// The scene as it is read.
     pub info: SceneInfo,
+    /// The part of it that results are written of, as a raster of its own.
+    pub output: SceneInfo,
     /// The model.
     pub model: ModelReport,
     /// What is looked for.
@@ -51,9 +53,11 @@ impl Setting {
             config: &config.views,
         })?;
         let tile_px = u32::try_from(views.tile.side_px).map_err(|_| PipelineError::Stopped("plan"))?;
-        let plan = TilePlan::new(info.size, tile_px, config.overlap)?;
+        let part = config.part.window(&info)?;
+        let plan = TilePlan::new(info.size, tile_px, config.overlap)?.within(part);
+        let output = info.cut(part);
         tracing::info!("{} tiles of {tile_px} px, one every {} px", plan.len(), plan.stride_px());
-        Ok(Self { info, model, prompts, config, vocabulary_notes, views, plan: Arc::new(plan) })
+        Ok(Self { info, output, model, prompts, config, vocabulary_notes, views, plan: Arc::new(plan) })
     }
 
     /// The texts of some prompts.

@@ -1,5 +1,7 @@
 //! Where the tiles of a scene lie.
 
+use std::ops::Range;
+
 use geo_io::{PixelSize, PixelWindow};
 
 use crate::error::PipelineError;
@@ -54,9 +56,9 @@ impl std::fmt::Display for Overlap {
 pub struct TileSpec {
     /// Position in plan order: tile rows from the top, each from the left.
     pub index: usize,
-    /// Tile row.
+    /// Tile row, counted from the first that is in the plan.
     pub grid_row: usize,
-    /// Tile column.
+    /// Tile column, counted likewise.
     pub grid_col: usize,
     /// The scene pixels the tile shows; smaller than the tile only where the scene is.
     pub window: PixelWindow,
@@ -64,7 +66,8 @@ pub struct TileSpec {
 
 /// The tiles of a scene, in the order in which they are computed and summed.
 ///
-/// The grid starts at the scene's origin; the last row and column are shifted inwards to stay on real pixels.
+/// The grid starts at the scene's origin; the last row and column are shifted inwards to stay on real pixels. A plan of a
+/// part of the scene has the tiles of the same grid that reach into the part, so that its results are those of the whole.
 #[derive(Clone, Debug)]
 pub struct TilePlan {
     size: PixelSize,
@@ -72,6 +75,10 @@ pub struct TilePlan {
     stride_px: u32,
     row_offs: Vec<u32>,
     col_offs: Vec<u32>,
+    part: PixelWindow,
+    /// The rows and columns of the grid that reach into the part.
+    rows: Range<usize>,
+    cols: Range<usize>,
 }
 
 impl TilePlan {
@@ -90,13 +97,42 @@ impl TilePlan {
                  choose a smaller --tile-overlap"
             )));
         }
-        Ok(Self {
-            size,
-            tile_px,
-            stride_px,
-            row_offs: offsets(size.height, tile_px, stride_px),
-            col_offs: offsets(size.width, tile_px, stride_px),
-        })
+        let row_offs = offsets(size.height, tile_px, stride_px);
+        let col_offs = offsets(size.width, tile_px, stride_px);
+        let (rows, cols) = (0..row_offs.len(), 0..col_offs.len());
+        Ok(Self { size, tile_px, stride_px, row_offs, col_offs, part: PixelWindow::whole(size), rows, cols })
+    }
+
+    /// The plan of a part of the scene.
+    ///
+    /// # Panics
+    /// When the part does not lie in the scene.
+    #[must_use]
+    pub fn within(self, part: PixelWindow) -> Self {
+        assert!(part.fits(self.size), "{part} is no part of the scene");
+        let rows = reaching(&self.row_offs, self.tile_px, part.row_off, part.height);
+        let cols = reaching(&self.col_offs, self.tile_px, part.col_off, part.width);
+        Self { part, rows, cols, ..self }
+    }
+
+    /// The part of the scene that results are wanted of.
+    #[must_use]
+    pub fn part(&self) -> PixelWindow {
+        self.part
+    }
+
+    /// The scene columns that the tiles cover.
+    #[must_use]
+    pub fn covered_cols(&self) -> Range<u32> {
+        let end = self.col_offs[self.cols.end - 1] + self.tile_px.min(self.size.width);
+        self.col_offs[self.cols.start]..end
+    }
+
+    /// Whether a tile of the grid lies above, below, left and right of a tile, in the plan or not.
+    #[must_use]
+    pub fn neighbours(&self, tile: &TileSpec) -> [bool; 4] {
+        let (row, col) = (self.rows.start + tile.grid_row, self.cols.start + tile.grid_col);
+        [row > 0, row + 1 < self.row_offs.len(), col > 0, col + 1 < self.col_offs.len()]
     }
 
     /// Size of the scene.
@@ -126,13 +162,13 @@ impl TilePlan {
     /// Number of tile rows.
     #[must_use]
     pub fn grid_rows(&self) -> usize {
-        self.row_offs.len()
+        self.rows.len()
     }
 
     /// Number of tile columns.
     #[must_use]
     pub fn grid_cols(&self) -> usize {
-        self.col_offs.len()
+        self.cols.len()
     }
 
     /// Number of tiles.
@@ -155,8 +191,8 @@ impl TilePlan {
     pub fn tile(&self, index: usize) -> TileSpec {
         let (grid_row, grid_col) = (index / self.grid_cols(), index % self.grid_cols());
         let window = PixelWindow {
-            col_off: self.col_offs[grid_col],
-            row_off: self.row_offs[grid_row],
+            col_off: self.col_offs[self.cols.start + grid_col],
+            row_off: self.row_offs[self.rows.start + grid_row],
             width: self.tile_px.min(self.size.width),
             height: self.tile_px.min(self.size.height),
         };
@@ -165,10 +201,17 @@ impl TilePlan {
 
     /// The scene rows `start..end` that no tile row after this one reaches, and none before it has finished.
     #[must_use]
-    pub fn finished_rows(&self, grid_row: usize) -> std::ops::Range<u32> {
-        let end = self.row_offs.get(grid_row + 1).copied().unwrap_or(self.size.height);
-        self.row_offs[grid_row]..end
+    pub fn finished_rows(&self, grid_row: usize) -> Range<u32> {
+        let rows = &self.row_offs[self.rows.clone()];
+        let bottom = rows[rows.len() - 1] + self.tile_px.min(self.size.height);
+        rows[grid_row]..rows.get(grid_row + 1).copied().unwrap_or(bottom)
     }
+}
+
+/// The positions of the tiles that reach into a part, along one axis.
+fn reaching(offs: &[u32], tile_px: u32, off: u32, len: u32) -> Range<usize> {
+    let first = offs.partition_point(|&start| start + tile_px <= off);
+    first..offs.partition_point(|&start| start < off + len)
 }
 
 /// Where tiles begin along one axis.
@@ -225,6 +268,33 @@ mod tests {
             next = rows.end;
         }
         assert_eq!(next, 1500);
+    }
+
+    #[test]
+    fn a_part_has_the_tiles_of_the_whole_that_reach_into_it() {
+        let whole = plan(1500, 1100, Overlap::Percent(20.0));
+        for (col_off, row_off, width, height) in
+            [(0, 0, 1500, 1100), (319, 256, 2, 64), (700, 0, 1, 1), (1499, 900, 1, 200)]
+        {
+            let part = PixelWindow { col_off, row_off, width, height };
+            let plan = whole.clone().within(part);
+            let reaches = |tile: &TileSpec| {
+                let PixelWindow { col_off: left, row_off: top, .. } = tile.window;
+                left < col_off + width && left + 320 > col_off && top < row_off + height && top + 320 > row_off
+            };
+            let expected: Vec<_> = (0..whole.len()).map(|i| whole.tile(i)).filter(reaches).collect();
+            let found: Vec<_> = (0..plan.len()).map(|i| plan.tile(i)).collect();
+            assert_eq!(
+                found.iter().map(|t| t.window).collect::<Vec<_>>(),
+                expected.iter().map(|t| t.window).collect::<Vec<_>>()
+            );
+            for (found, expected) in found.iter().zip(&expected) {
+                assert_eq!(plan.neighbours(found), whole.neighbours(expected));
+            }
+            let rows: Vec<u32> = (0..plan.grid_rows()).flat_map(|row| plan.finished_rows(row)).collect();
+            assert!(rows.windows(2).all(|pair| pair[1] == pair[0] + 1));
+            assert!((row_off..row_off + height).all(|row| rows.contains(&row)));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::shared::{AnswerArgs, EngineArgs, SceneArgs, ViewArgs};
+use crate::cli::shared::{AnswerArgs, EngineArgs, PartArgs, SceneArgs, ViewArgs};
 use crate::commands::segment::{SegmentRequest, look, segment};
 use crate::config::{OutputConfig, RunConfig};
 use crate::error::PipelineError;
@@ -49,6 +49,8 @@ pub(crate) struct SegmentArgs {
     #[command(flatten)]
     scene_args: SceneArgs,
     #[command(flatten)]
+    part: PartArgs,
+    #[command(flatten)]
     answers: AnswerArgs,
     #[command(flatten)]
     views: ViewArgs,
@@ -72,6 +74,7 @@ impl SegmentArgs {
             model: self.engine.model,
             device: self.engine.device,
             run: RunConfig {
+                part: self.part.part(),
                 batch: self.engine.batch,
                 ram: self.engine.memory.ram(),
                 raw_uncertainty: self.raw_uncertainty,

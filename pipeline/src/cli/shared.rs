@@ -10,6 +10,7 @@ use crate::budget::Ram;
 use crate::config::{self, MinArea, OnBadTile, OutputConfig, RunConfig};
 use crate::tiling::Overlap;
 use crate::view::choice::{FrameChoice, Resolution, ViewConfig, ViewSizes};
+use crate::view::part::Part;
 
 /// How scenes are read.
 #[derive(Clone, Debug, Args)]
@@ -36,6 +37,32 @@ impl SceneArgs {
             assume_crs: self.assume_crs,
             allow_no_crs: self.allow_no_crs,
         }
+    }
+}
+
+/// Which part of a scene is worked on.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PartArgs {
+    /// Work on these pixels only: first column, first row, number of columns, number of rows. Results in them are those of
+    /// the whole scene.
+    #[arg(long, num_args = 4, value_names = ["COL", "ROW", "WIDTH", "HEIGHT"], conflicts_with = "bbox")]
+    srcwin: Option<Vec<u32>>,
+    /// Work on the pixels that this box touches only, in the CRS of the scene.
+    #[arg(long, visible_alias = "te", num_args = 4, value_names = ["XMIN", "YMIN", "XMAX", "YMAX"],
+        allow_negative_numbers = true, value_parser = coordinate)]
+    bbox: Option<Vec<f64>>,
+}
+
+fn coordinate(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    number.ok_or_else(|| format!("{text:?} is no coordinate"))
+}
+
+impl PartArgs {
+    pub(crate) fn part(&self) -> Part {
+        let pixels = self.srcwin.as_deref().and_then(|window| window.try_into().ok()).map(Part::Pixels);
+        let bounds = self.bbox.as_deref().and_then(|bounds| bounds.try_into().ok()).map(Part::Box);
+        pixels.or(bounds).unwrap_or_default()
     }
 }
 

@@ -34,10 +34,12 @@ pub fn dry_run(job: Job) -> Result<String, PipelineError> {
     let resources = Resources::within(&setting, limit, resident_memory_bytes())?;
     let sample = Sample::of(&scene, &setting, predictor.as_mut())?;
 
-    let (plan, size) = (&setting.plan, setting.plan.size());
+    let (plan, size) = (&setting.plan, setting.output.size);
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let mut say = |name: &str, what: String| drop(writeln!(text, "{name:10} {what}"));
+    let mut say = |name: &str, what: String| {
+        let _ = writeln!(text, "{name:10} {what}");
+    };
     say("scene", format!("{}: {} x {} px", setting.info.name, size.width, size.height));
     say("tiles", format!("{} of {} px, one every {} px", plan.len(), plan.tile_px(), plan.stride_px()));
     let share = |count: usize| plan.len() as f64 * count as f64 / sample.read.max(1) as f64;

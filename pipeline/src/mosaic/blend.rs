@@ -43,10 +43,8 @@ impl TileWeights {
     pub fn new(plan: &TilePlan, tile: &TileSpec) -> Self {
         let PixelWindow { width, height, .. } = tile.window;
         let ramp_px = plan.overlap_px();
-        Self {
-            by_row: axis_weights(height, ramp_px, tile.grid_row > 0, tile.grid_row + 1 < plan.grid_rows()),
-            by_col: axis_weights(width, ramp_px, tile.grid_col > 0, tile.grid_col + 1 < plan.grid_cols()),
-        }
+        let [above, below, left, right] = plan.neighbours(tile);
+        Self { by_row: axis_weights(height, ramp_px, above, below), by_col: axis_weights(width, ramp_px, left, right) }
     }
 }
 

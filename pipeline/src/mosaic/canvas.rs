@@ -7,14 +7,14 @@ use model::TilePrediction;
 use crate::mosaic::blend::{TileWeights, implied_probability, towards};
 use crate::tiling::{TilePlan, TileSpec};
 
-/// Blended rows that no later tile reaches, over the full width of the scene.
+/// Blended rows that no later tile reaches, over the full width of the plan's part of the scene.
 ///
 /// # Shapes
-/// Planes are `[row, col]`, `rows * width` values; where no tile has a valid pixel, `covered` is false and the planes
+/// Planes are `[row, col]`, `rows * width` values, `width` that of the part; where no tile has a valid pixel, `covered` is false and the planes
 /// hold no meaning.
 #[derive(Clone, Debug)]
 pub struct BlendedRows {
-    /// First scene row.
+    /// First row, counted from the top of the part.
     pub row_off: u32,
     /// Number of rows.
     pub rows: u32,
@@ -92,7 +92,7 @@ impl Canvas {
     #[must_use]
     pub fn new(plan: TilePlan, prompts: usize, raw_uncertainty: bool) -> Self {
         let layers = if raw_uncertainty { 3 } else { 2 };
-        let (width, rows) = (plan.size().width as usize, plan.tile_px().min(plan.size().height) as usize);
+        let (width, rows) = (plan.covered_cols().len(), plan.tile_px().min(plan.size().height) as usize);
         Self {
             layers,
             current: Sums::new(width * rows, prompts * layers),
@@ -109,10 +109,11 @@ impl Canvas {
     /// the model's tile side, of which the window is the upper left part.
     pub fn add(&mut self, tile: &TileSpec, valid: &[u8], predictions: &[TilePrediction]) {
         let weights = TileWeights::new(&self.plan, tile);
-        let (width, left) = (tile.window.width as usize, tile.window.col_off as usize);
+        let cols = self.plan.covered_cols();
+        let (width, left) = (tile.window.width as usize, (tile.window.col_off - cols.start) as usize);
         let side = self.plan.tile_px() as usize;
         for (row, &row_weight) in weights.by_row.iter().enumerate() {
-            let at = row * self.plan.size().width as usize + left;
+            let at = row * cols.len() + left;
             let valid = &valid[row * width..][..width];
             self.shares.clear();
             let sums = self.current.weight[at..][..width].iter_mut();
@@ -153,10 +154,13 @@ impl Canvas {
     ) -> Result<(), E> {
         let rows = self.plan.finished_rows(grid_row);
         self.current.fold_into(&self.carried, &mut self.shares);
-        for first in rows.clone().step_by(at_once.max(1) as usize) {
-            take(self.blended(rows.start, first..rows.end.min(first.saturating_add(at_once.max(1)))))?;
+        let part = self.plan.part();
+        let wanted = rows.start.max(part.row_off)..rows.end.min(part.row_off + part.height);
+        let at_once = at_once.max(1);
+        for first in wanted.clone().step_by(at_once as usize) {
+            take(self.blended(rows.start, first..wanted.end.min(first.saturating_add(at_once))))?;
         }
-        let len = rows.len() * self.plan.size().width as usize;
+        let len = rows.len() * self.plan.covered_cols().len();
         for (carried, current) in self.carried.planes_mut().zip(self.current.planes()) {
             carried.clear();
             carried.extend_from_slice(&current[len..]);
@@ -165,22 +169,25 @@ impl Canvas {
         Ok(())
     }
 
-    /// Some rows of the tile row that begins at `top`.
+    /// Some rows of the tile row that begins at `top`, as far as they lie in the part.
     fn blended(&self, top: u32, rows: Range<u32>) -> BlendedRows {
-        let width = self.plan.size().width as usize;
-        let at = (rows.start - top) as usize * width..(rows.end - top) as usize * width;
+        let (part, cols) = (self.plan.part(), self.plan.covered_cols());
+        let left = (part.col_off - cols.start) as usize;
+        let within = rows.clone().map(|row| (row - top) as usize * cols.len() + left);
+        let pieces: Vec<Range<usize>> = within.map(|at| at..at + part.width as usize).collect();
+        let cut = |plane: &Vec<f32>| pieces.iter().flat_map(|at| unit(&plane[at.clone()])).collect::<Vec<f32>>();
         BlendedRows {
-            row_off: rows.start,
+            row_off: rows.start - part.row_off,
             rows: rows.end - rows.start,
-            covered: self.current.weight[at.clone()].iter().map(|&weight| weight > 0.0).collect(),
+            covered: pieces.iter().flat_map(|at| &self.current.weight[at.clone()]).map(|&w| w > 0.0).collect(),
             prompts: self
                 .current
                 .means
                 .chunks(self.layers)
                 .map(|means| BlendedPlanes {
-                    probability: unit(&means[0][at.clone()]),
-                    implied: unit(&means[1][at.clone()]),
-                    raw_implied: means.get(2).map(|plane| unit(&plane[at.clone()])),
+                    probability: cut(&means[0]),
+                    implied: cut(&means[1]),
+                    raw_implied: means.get(2).map(cut),
                 })
                 .collect(),
         }
@@ -188,8 +195,8 @@ impl Canvas {
 }
 
 /// The values within 0..1, where rounding may have left them by a unit in the last place.
-fn unit(plane: &[f32]) -> Vec<f32> {
-    plane.iter().map(|value| value.clamp(0.0, 1.0)).collect()
+fn unit(plane: &[f32]) -> impl Iterator<Item = f32> + '_ {
+    plane.iter().map(|value| value.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]

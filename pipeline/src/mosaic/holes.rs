@@ -34,19 +34,21 @@ impl Holes {
 
     /// Counts the pixels of finished rows that lie in a failed tile and that no tile covered.
     ///
-    /// Returns their number; they are nodata of another kind than ground on which the scene has none.
-    pub fn count(&mut self, rows: &BlendedRows, left: u32, width: u32) -> u64 {
+    /// Returns their number; they are nodata of another kind than ground on which the scene has none. The rows are of a
+    /// `part` of the scene.
+    pub fn count(&mut self, rows: &BlendedRows, part: PixelWindow) -> u64 {
         if self.open.is_empty() {
             return 0;
         }
-        let (right, bottom) = (left + width, rows.row_off + rows.rows);
+        let (left, right) = (part.col_off, part.col_off + part.width);
+        let (top, bottom) = (part.row_off + rows.row_off, part.row_off + rows.row_off + rows.rows);
         let mut free: Vec<bool> = rows.covered.iter().map(|covered| !covered).collect();
         let mut counted = 0;
         for tile in &mut self.open {
             let PixelWindow { col_off, row_off, width: tile_width, height } = tile.window;
             let cols = (col_off.max(left), (col_off + tile_width).min(right));
-            for row in row_off.max(rows.row_off)..(row_off + height).min(bottom) {
-                let start = (row - rows.row_off) as usize * width as usize;
+            for row in row_off.max(top)..(row_off + height).min(bottom) {
+                let start = (row - top) as usize * part.width as usize;
                 for col in cols.0..cols.1 {
                     let free = std::mem::take(&mut free[start + (col - left) as usize]);
                     tile.px += u64::from(free);
@@ -73,6 +75,8 @@ impl Holes {
 mod tests {
     use super::*;
 
+    const PART: PixelWindow = PixelWindow { col_off: 0, row_off: 0, width: 4, height: 4 };
+
     fn rows(row_off: u32, covered: &[u8]) -> BlendedRows {
         let covered = covered.iter().map(|&covered| covered == 1).collect();
         BlendedRows { row_off, rows: 2, covered, prompts: Vec::new() }
@@ -88,8 +92,8 @@ mod tests {
         holes.add(window(1, 0), "cut".into());
         holes.add(window(2, 1), "cut too".into());
         // Columns 1, 2 belong to the first in rows 0..3, columns 2, 3 to the second in rows 1..4.
-        assert_eq!(holes.count(&rows(0, &[0, 0, 1, 1, 0, 0, 0, 0]), 0, 4), 1 + 3);
-        assert_eq!(holes.count(&rows(2, &[0, 1, 0, 0, 0, 0, 0, 0]), 0, 4), 2 + 2);
+        assert_eq!(holes.count(&rows(0, &[0, 0, 1, 1, 0, 0, 0, 0]), PART), 1 + 3);
+        assert_eq!(holes.count(&rows(2, &[0, 1, 0, 0, 0, 0, 0, 0]), PART), 2 + 2);
         let px: Vec<u64> = holes.finish().iter().map(|tile| tile.px).collect();
         assert_eq!(px, [1 + 2 + 1, 1 + 1 + 2]);
     }
@@ -98,7 +102,7 @@ mod tests {
     fn a_failed_tile_that_its_neighbours_cover_is_listed_and_leaves_no_pixel_without_a_result() {
         let mut holes = Holes::default();
         holes.add(window(0, 0), "cut".into());
-        assert_eq!(holes.count(&rows(0, &[1; 8]), 0, 4), 0);
+        assert_eq!(holes.count(&rows(0, &[1; 8]), PART), 0);
         assert_eq!(holes.finish(), [FailedTile { window: window(0, 0), reason: "cut".into(), px: 0 }]);
     }
 }

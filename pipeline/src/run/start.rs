@@ -128,7 +128,7 @@ impl Stages {
     ) -> Result<(), PipelineError> {
         let setting = self.setting.clone();
         let config = &setting.config;
-        let info: SceneInfo = setting.info.clone();
+        let info: SceneInfo = setting.output.clone();
         let writers = Writers::create(names, &info, config)?;
         let (output, strips) = mpsc::channel(1);
         let stitch = StitchStage {

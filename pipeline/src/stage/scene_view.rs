@@ -112,17 +112,25 @@ pub struct SceneRows {
 }
 
 impl SceneRows {
-    /// Puts the same rows of these answers among those that were blended from tiles, in the order of the prompts.
-    pub fn join(&self, rows: &mut BlendedRows, width: u32) {
-        let width = width as usize;
-        let range = rows.row_off as usize * width..(rows.row_off + rows.rows) as usize * width;
-        for (&number, planes) in self.numbers.iter().zip(&self.planes) {
-            let cut = BlendedPlanes {
-                probability: planes.probability[range.clone()].to_vec(),
-                implied: planes.implied[range.clone()].to_vec(),
-                raw_implied: planes.raw_implied.as_ref().map(|raw| raw[range.clone()].to_vec()),
-            };
-            rows.prompts.insert(number, cut);
+    /// Puts the same rows of these answers among those that were blended from tiles, in the order of the prompts. The
+    /// rows are of a `part` of the scene, which is `width` wide.
+    pub fn join(&self, rows: &mut BlendedRows, width: u32, part: PixelWindow) {
+        let start = |row: u32| (part.row_off + row) as usize * width as usize + part.col_off as usize;
+        let cut = |plane: &Vec<f32>| -> Vec<f32> {
+            let rows = (rows.row_off..rows.row_off + rows.rows).map(start);
+            rows.flat_map(|at| plane[at..at + part.width as usize].iter().copied()).collect()
+        };
+        let cut: Vec<BlendedPlanes> = self
+            .planes
+            .iter()
+            .map(|planes| BlendedPlanes {
+                probability: cut(&planes.probability),
+                implied: cut(&planes.implied),
+                raw_implied: planes.raw_implied.as_ref().map(cut),
+            })
+            .collect();
+        for (&number, planes) in self.numbers.iter().zip(cut) {
+            rows.prompts.insert(number, planes);
         }
     }
 }

@@ -91,19 +91,19 @@ impl StitchStage {
             if tile.grid_col + 1 < self.plan.grid_cols() {
                 continue;
             }
-            let width = self.plan.size().width;
+            let part = self.plan.part();
             let start = Instant::now();
             let mut sending = Duration::ZERO;
             let finished = canvas.finish_row(tile.grid_row, self.strip_rows, |mut rows| {
                 if let Some(scene) = &scene {
-                    scene.join(&mut rows, width);
+                    scene.join(&mut rows, self.plan.size().width, part);
                 }
                 let valid_px = rows.covered.iter().filter(|&&covered| covered).count() as u64;
-                let hole_px = holes.count(&rows, 0, width);
+                let hole_px = holes.count(&rows, part);
                 counts.valid_px += valid_px;
                 counts.hole_px += hole_px;
                 counts.nodata_px += rows.covered.len() as u64 - valid_px - hole_px;
-                let strips = cut(&rows, width, self.threshold);
+                let strips = cut(&rows, part.width, self.threshold);
                 let waits = Instant::now();
                 let sent = self.output.blocking_send(strips);
                 sending += waits.elapsed();

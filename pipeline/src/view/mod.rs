@@ -2,6 +2,7 @@
 
 pub mod choice;
 pub mod choose;
+pub mod part;
 pub mod prompts;
 pub mod resample;
 pub mod rescaled;
