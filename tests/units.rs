@@ -32,7 +32,7 @@ fn planned(scene: &Path, out: &Path, prompts: &[&str], config: &RunConfig, tiles
         name: planned_name(scene.as_os_str()).unwrap(),
         fingerprint: Fingerprint::of(scene.as_os_str()),
         grid: [0, 0],
-        vector: Some(out.join("out.geojson")),
+        vectors: vec![out.join("out.geojson")],
         raster: Some(out.join("out.tif")),
         report: None,
     };

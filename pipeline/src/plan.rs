@@ -7,7 +7,7 @@ use std::str::FromStr;
 use geo_io::{Scene, SceneOptions, pending_file};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{OnBadTile, OutputConfig, RunConfig};
+use crate::config::{OnBadTile, OutputConfig, PolygonConfig, RunConfig};
 use crate::error::PipelineError;
 use crate::fingerprint::Fingerprint;
 use crate::outputs::OutputNames;
@@ -64,6 +64,10 @@ pub struct PlanOptions {
     pub threshold: f32,
     pub min_presence: Option<f64>,
     pub min_area: String,
+    pub max_uncertainty: Option<f64>,
+    pub fill_holes: String,
+    pub simplify: Option<f64>,
+    pub connectivity: u8,
     pub on_bad_tile: OnBadTile,
     pub raw_uncertainty: bool,
     pub rfc7946: bool,
@@ -80,7 +84,7 @@ pub struct PlannedScene {
     /// Rows and columns of its tiles.
     pub grid: [usize; 2],
     /// Where its polygons go.
-    pub vector: Option<PathBuf>,
+    pub vectors: Vec<PathBuf>,
     /// Where its rasters go.
     pub raster: Option<PathBuf>,
     /// Where its report goes.
@@ -117,7 +121,11 @@ impl PlanOptions {
             tile_overlap: run.overlap.to_string(),
             threshold: run.threshold,
             min_presence: run.min_presence,
-            min_area: run.min_area.to_string(),
+            min_area: run.polygons.min_area.to_string(),
+            max_uncertainty: run.polygons.max_uncertainty,
+            fill_holes: run.polygons.fill_holes.to_string(),
+            simplify: run.polygons.simplify_px,
+            connectivity: run.polygons.connectivity(),
             on_bad_tile: run.on_bad_tile,
             raw_uncertainty: run.raw_uncertainty,
             rfc7946: run.outputs.rfc7946,
@@ -145,7 +153,13 @@ impl PlanOptions {
             overlap: parsed(&self.tile_overlap)?,
             threshold: self.threshold,
             min_presence: self.min_presence,
-            min_area: parsed(&self.min_area)?,
+            polygons: PolygonConfig {
+                min_area: parsed(&self.min_area)?,
+                max_uncertainty: self.max_uncertainty,
+                fill_holes: parsed(&self.fill_holes)?,
+                simplify_px: self.simplify,
+                corners_connect: self.connectivity == 8,
+            },
             on_bad_tile: self.on_bad_tile,
             raw_uncertainty: self.raw_uncertainty,
             ..RunConfig::new(OutputConfig { rfc7946: self.rfc7946, ..OutputConfig::default() })
@@ -216,9 +230,9 @@ impl Plan {
     /// # Errors
     /// Names that two files would share.
     pub fn outputs(&self, scene: usize, overwrite: bool) -> Result<(OutputNames, OutputConfig), PipelineError> {
-        let PlannedScene { name, vector, raster, report, .. } = &self.scenes[scene];
+        let PlannedScene { name, vectors, raster, report, .. } = &self.scenes[scene];
         let config = OutputConfig {
-            vector: vector.clone(),
+            vectors: vectors.clone(),
             raster: raster.clone(),
             report: report.clone(),
             overwrite,

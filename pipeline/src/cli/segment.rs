@@ -8,7 +8,7 @@ use geo_io::{ScaleChoice, SceneOptions};
 use model::DeviceChoice;
 
 use crate::commands::segment::{SegmentRequest, segment};
-use crate::config::{self, MinArea, OnBadTile, OutputConfig, RunConfig};
+use crate::config::{self, MinArea, OnBadTile, OutputConfig, PolygonConfig, RunConfig};
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
 use crate::run::signals;
@@ -23,9 +23,10 @@ pub(crate) struct SegmentArgs {
     /// What to find; may be given several times.
     #[arg(short, long = "prompt", required = true, value_name = "PHRASE")]
     prompts: Vec<String>,
-    /// Polygons: .geojson or .gpkg, in the CRS of the scene.
-    #[arg(short, long, value_name = "FILE", required_unless_present = "raster")]
-    output: Option<PathBuf>,
+    /// Polygons: .geojson, .gpkg, .fgb or .shp in the CRS of the scene, .geojsonl or .geojsons in longitude and latitude,
+    /// - for GeoJSON on standard output; may be given several times.
+    #[arg(short, long = "output", value_name = "FILE", required_unless_present = "raster")]
+    outputs: Vec<PathBuf>,
     /// Probability and uncertainty as GeoTIFF, the mask beside it as *.mask.tif.
     #[arg(long, value_name = "FILE.tif")]
     raster: Option<PathBuf>,
@@ -55,11 +56,10 @@ pub(crate) struct SegmentArgs {
     /// ends with exit code 4.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     on_bad_tile: OnBadTile,
-    /// Leave out smaller polygons: square metres (25) or pixels (40px).
-    #[arg(long, value_name = "M2|PX", default_value = "0px")]
-    min_area: MinArea,
+    #[command(flatten)]
+    polygons: PolygonArgs,
     /// Write GeoJSON in longitude and latitude as RFC 7946 wants it, instead of the scene's CRS.
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "outputs")]
     rfc7946: bool,
     /// The CRS of a scene that has none, such as EPSG:32633.
     #[arg(long, value_name = "CRS")]
@@ -74,6 +74,39 @@ pub(crate) struct SegmentArgs {
     views: ViewArgs,
     #[command(flatten)]
     engine: EngineArgs,
+}
+
+/// How the mask becomes polygons.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PolygonArgs {
+    /// Leave out smaller polygons: square metres (25) or pixels (40px).
+    #[arg(long, value_name = "M2|PX", default_value = "0px")]
+    min_area: MinArea,
+    /// Leave out polygons of a higher mean uncertainty.
+    #[arg(long, value_name = "0..1", value_parser = config::parse_uncertainty)]
+    max_uncertainty: Option<f64>,
+    /// Fill holes up to this area: square metres (25) or pixels (40px).
+    #[arg(long, value_name = "M2|PX", default_value = "0px")]
+    fill_holes: MinArea,
+    /// Leave out corners; outlines are then at most so many pixels inside the mask, from 0.5, and less than half a pixel
+    /// outside.
+    #[arg(long, value_name = "PX", value_parser = config::parse_simplify)]
+    simplify: Option<f64>,
+    /// Whether pixels that touch by a corner only are one polygon (8) or not (4).
+    #[arg(long, value_name = "4|8", default_value = "4", value_parser = config::parse_connectivity)]
+    connectivity: bool,
+}
+
+impl PolygonArgs {
+    pub(crate) fn config(&self) -> PolygonConfig {
+        PolygonConfig {
+            min_area: self.min_area,
+            max_uncertainty: self.max_uncertainty,
+            fill_holes: self.fill_holes,
+            simplify_px: self.simplify,
+            corners_connect: self.connectivity,
+        }
+    }
 }
 
 /// How a scene is shown to the model.
@@ -119,7 +152,7 @@ fn batch(text: &str) -> Result<usize, String> {
 impl SegmentArgs {
     pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
         let outputs = OutputConfig {
-            vector: self.output,
+            vectors: self.outputs,
             raster: self.raster,
             report: self.report,
             overwrite: self.overwrite,
@@ -141,7 +174,7 @@ impl SegmentArgs {
                 overlap: self.tile_overlap,
                 threshold: self.threshold,
                 min_presence: self.min_presence,
-                min_area: self.min_area,
+                polygons: self.polygons.config(),
                 batch: self.engine.batch,
                 raw_uncertainty: self.raw_uncertainty,
                 on_bad_tile: self.on_bad_tile,

@@ -91,9 +91,12 @@ fn load(
         info.scaling,
         info.pixel_size_m
     );
-    if matches!(config.min_area, MinArea::M2(min) if min > 0.0) && scene.info().crs.is_none() {
-        let reason = "a scene without a CRS has no square metres: give --min-area in pixels, such as 40px";
-        return Err(PipelineError::Usage(reason.into()));
+    let areas = [("--min-area", config.polygons.min_area), ("--fill-holes", config.polygons.fill_holes)];
+    for (flag, area) in areas {
+        if matches!(area, MinArea::M2(area) if area > 0.0) && scene.info().crs.is_none() {
+            let reason = format!("a scene without a CRS has no square metres: give {flag} in pixels, such as 40px");
+            return Err(PipelineError::Usage(reason));
+        }
     }
     let options = SegmenterOptions {
         device,
