@@ -217,7 +217,7 @@ fn outputs_that_cannot_be() {
         assert!(errors.lines().count() == 1 && errors.contains(word), "{errors}");
     };
     refused(&desk.out.join("no/such/folder/out.geojson"), 73, "folder");
-    refused(&desk.out.join("out.shp"), 2, ".geojson");
+    refused(&desk.out.join("out.kml"), 2, ".geojson");
     std::fs::write(desk.out.join("there.geojson"), "precious").unwrap();
     refused(&desk.out.join("there.geojson"), 73, "--overwrite");
     assert_eq!(std::fs::read(desk.out.join("there.geojson")).unwrap(), b"precious");

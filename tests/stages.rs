@@ -222,7 +222,7 @@ fn detections_whose_area_is_unknown_are_kept_and_a_note_says_so() {
     let out = tempfile::tempdir().unwrap();
     let mut trial = Trial::new(&scene, out.path());
     trial.scene_options.allow_no_crs = true;
-    trial.config.min_area = MinArea::M2(1e9);
+    trial.config.polygons.min_area = MinArea::M2(1e9);
     let report = trial.run().unwrap().report;
     assert_eq!((report.detections, report.prompts[0].below_min_area), (1, 0));
     assert!(report.notes.iter().any(|note| note.contains("so --min-area kept them")), "{:?}", report.notes);
@@ -244,7 +244,7 @@ fn small_detections_are_left_out_and_counted() {
     for min_area in [MinArea::Px(5), MinArea::M2(5.0)] {
         let out = tempfile::tempdir().unwrap();
         let mut trial = Trial::new(&scene, out.path());
-        trial.config.min_area = min_area;
+        trial.config.polygons.min_area = min_area;
         let outcome = trial.run().unwrap();
         assert_eq!(outcome.report.prompts[0].below_min_area, 1);
         assert_eq!(outcome.detections.len(), 1);
@@ -252,6 +252,25 @@ fn small_detections_are_left_out_and_counted() {
         // The mask raster still shows both.
         assert_eq!(outcome.report.prompts[0].mask_px, 104);
     }
+}
+
+#[test]
+fn detections_less_sure_than_asked_for_are_left_out_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = folder.path().join("scene.tif");
+    // Two blocks of 10 px: the doubt of the arithmetic is 0.8 * (1 - p), so 0 for full red and 0.8 * 0.4 for 0.6.
+    paint(&scene, 100, 60, |row, col| match (row, col) {
+        (10..20, 10..20) => [255, 0, 0],
+        (30..40, 50..60) => [153, 0, 0],
+        _ => [0, 0, 0],
+    });
+    let out = tempfile::tempdir().unwrap();
+    let mut trial = Trial::new(&scene, out.path());
+    trial.config.polygons.max_uncertainty = Some(0.3);
+    let outcome = trial.run().unwrap();
+    let prompt = &outcome.report.prompts[0];
+    assert_eq!((prompt.detections, prompt.too_uncertain, prompt.mask_px), (1, 1, 200));
+    assert_eq!(outcome.detections[0].unc_mean, 0.0);
 }
 
 #[test]
@@ -266,13 +285,34 @@ fn polygons_alone_and_raster_alone_are_enough() {
         let out = tempfile::tempdir().unwrap();
         let mut trial = Trial::new(&scene, out.path());
         trial.config.outputs = OutputConfig {
-            vector: vector.map(|name| out.path().join(name)),
+            vectors: vector.map(|name| out.path().join(name)).into_iter().collect(),
             raster: raster.map(|name| out.path().join(name)),
             ..OutputConfig::default()
         };
         trial.run().unwrap();
         assert_eq!(names_in(out.path()), expected);
     }
+}
+
+#[test]
+fn a_detection_has_the_highest_presence_of_the_tiles_it_lies_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = folder.path().join("scene.tif");
+    // A speck, a bar that crosses tile rows, and a speck in the last tile; blue is row plus column.
+    let inside = |row: u32, col: u32| {
+        (40..43).contains(&row) && (10..13).contains(&col)
+            || (60..101).contains(&row) && col == 120
+            || (row, col) == (149, 149)
+    };
+    paint(&scene, 150, 150, |row, col| [if inside(row, col) { 255 } else { 0 }, 0, (row + col).min(255) as u8]);
+    let out = tempfile::tempdir().unwrap();
+    let mut trial = Trial::new(&scene, out.path());
+    trial.rule = Rule::Presence;
+    let detections = trial.run().unwrap().detections;
+    // Tiles of 64 px begin at 0, 32, 64 and 86, and their presence is the sum of their first row and column. Row 42
+    // lies in those from 0 and 32, column 10 in that from 0; row 100 and column 120 in those from 86.
+    let presences: Vec<_> = detections.iter().map(|found| (found.presence.unwrap() * 255.0).round()).collect();
+    assert_eq!(presences, [32.0, 86.0 + 86.0, 86.0 + 86.0]);
 }
 
 #[test]

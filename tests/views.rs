@@ -243,7 +243,7 @@ fn a_vector_file_alone_is_enough_for_two_frames() {
     let mut trial = Trial::new(&scene, out.path());
     trial.rule = Rule::Leftmost;
     trial.prompts = vec!["the leftmost pixel", "ground"];
-    trial.config.outputs = OutputConfig { vector: Some(out.path().join("a.gpkg")), ..OutputConfig::default() };
+    trial.config.outputs = OutputConfig { vectors: vec![out.path().join("a.gpkg")], ..OutputConfig::default() };
     let outcome = trial.run().unwrap();
     // The column of the leftmost pixel is 100 rows of one column.
     let found: Vec<u64> = outcome

@@ -22,7 +22,7 @@ fn strip(row_off: u32, cut: f32) -> SceneStrip {
     let mask: Vec<u8> = values.map(|value| u8::from(value > cut)).collect();
     let probability = mask.iter().map(|value| 0.25 + 0.5 * f32::from(*value)).collect();
     let uncertainty = vec![0.2; mask.len()];
-    SceneStrip { row_off, rows: STRIP_ROWS, width: SIDE_PX, probability, uncertainty, mask, raw_uncertainty: None }
+    SceneStrip { row_off, rows: STRIP_ROWS, width: SIDE_PX, probability, uncertainty, mask, ..Default::default() }
 }
 
 /// Megapixels a second of GDALPolygonize (4-connected) on the whole mask, into memory.
@@ -54,7 +54,7 @@ fn main() {
         let (mut seconds, mut components, mut corners, mut ones) = (0.0, 0, 0, 0);
         let mut take = |ended: Vec<geo_io::Component>| {
             components += ended.len();
-            corners += ended.iter().map(|component| component.shell.len()).sum::<usize>();
+            corners += ended.iter().map(|component| component.parts[0].shell.len()).sum::<usize>();
             ones += ended.iter().map(|component| component.n_px).sum::<u64>();
         };
         for row_off in (0..SIDE_PX).step_by(STRIP_ROWS as usize) {

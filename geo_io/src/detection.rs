@@ -3,7 +3,7 @@
 use crate::error::GeoIoError;
 use crate::geodesy::GeoContext;
 use crate::grid::{MapPoint, PixelCorner};
-use crate::vectorize::Component;
+use crate::vectorize::{Component, HalfPixel, simplified};
 use crate::window::PixelWindow;
 
 /// Rings in the CRS of the scene, closed (the first point is repeated at the end).
@@ -18,8 +18,8 @@ pub struct DetectionPolygon {
 /// One polygon on the map with what is known about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detection {
-    /// Where, in the CRS of the scene.
-    pub geometry: DetectionPolygon,
+    /// Where, in the CRS of the scene: one part, or several that meet in corners only.
+    pub geometry: Vec<DetectionPolygon>,
     /// The same for the same prompt and place in every run: a hash of the prompt and the first pixel.
     pub id: String,
     /// The user's text.
@@ -34,6 +34,14 @@ pub struct Detection {
     pub unc_p90: f64,
     /// Largest uncertainty.
     pub unc_max: f64,
+    /// Share of its area that is expected to be target: 1 - uncertainty, over all its pixels.
+    pub likely_share: f64,
+    /// Share of its area that is target even if it is among the worst in twenty: see [`crate::ComponentStats`].
+    pub sure_share: f64,
+    /// Share of its area that is target if it is among the best in twenty.
+    pub possible_share: f64,
+    /// Highest presence of the tiles it lies in, of models that tell.
+    pub presence: Option<f64>,
     /// Area on the ellipsoid, `None` where it cannot be known.
     pub area_m2: Option<f64>,
     /// Length of all its rings on the ellipsoid, `None` where it cannot be known.
@@ -54,24 +62,58 @@ impl Detection {
     /// # Errors
     /// None at present: what cannot be measured, for want of a CRS or because it lies off the globe, is `None`.
     pub fn from_component(component: &Component, context: &GeoContext, prompt: &str) -> Result<Self, GeoIoError> {
+        Self::shaped(component, context, prompt, None)
+    }
+
+    /// The same with an outline of fewer corners: at most so many pixels inside the mask, and less than half a pixel
+    /// outside. Measures are those of the pixels. Detections of one prompt do not overlap afterwards either, provided the
+    /// components know their saddles.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn shaped(
+        component: &Component,
+        context: &GeoContext,
+        prompt: &str,
+        simplify_px: Option<f64>,
+    ) -> Result<Self, GeoIoError> {
         let affine = context.affine();
         // Seen on the map, the outside of a component runs clockwise when rows run downwards there.
         let turns_over = affine.determinant() < 0.0;
-        let placed = |ring: &[PixelCorner]| -> Vec<MapPoint> {
-            let mut points: Vec<MapPoint> = ring.iter().map(|corner| affine.pixel_to_map(*corner)).collect();
+        let placed = |points: &mut dyn Iterator<Item = MapPoint>| -> Vec<MapPoint> {
+            let mut points: Vec<MapPoint> = points.collect();
             if turns_over {
                 points.reverse();
             }
             points
         };
-        let measures = context.measure(&component.shell, &component.holes);
+        let exact = |ring: &Vec<PixelCorner>| placed(&mut ring.iter().map(|corner| affine.pixel_to_map(*corner)));
+        let half = |point: HalfPixel| affine.point(point.col as f64 / 2.0, point.row as f64 / 2.0);
+        let geometry = match simplify_px {
+            None => component
+                .parts
+                .iter()
+                .map(|part| DetectionPolygon {
+                    shell: exact(&part.shell),
+                    holes: part.holes.iter().map(exact).collect(),
+                })
+                .collect(),
+            Some(tolerance) => simplified(&component.parts, &component.saddles, tolerance)
+                .into_iter()
+                .map(|rings| {
+                    let mut rings = rings.into_iter().map(|ring| placed(&mut ring.into_iter().map(half)));
+                    DetectionPolygon { shell: rings.next().unwrap_or_default(), holes: rings.collect() }
+                })
+                .collect(),
+        };
+        let measures = context.measure_all(&component.parts);
         let (col, row) = centre_of_mass(component);
         let stats = &component.stats;
+        // Filled holes are part of the area, but nothing says that they are targets.
+        let area_px = doubled_area(component) as f64 / 2.0;
+        let mask_share = component.n_px as f64 / area_px;
         Ok(Self {
-            geometry: DetectionPolygon {
-                shell: placed(&component.shell),
-                holes: component.holes.iter().map(|hole| placed(hole)).collect(),
-            },
+            geometry,
             id: stable_id(prompt, component.first_px),
             prompt: prompt.to_owned(),
             prob_mean: stats.prob_mean,
@@ -79,6 +121,10 @@ impl Detection {
             unc_mean: stats.unc_mean,
             unc_p90: stats.unc_p90,
             unc_max: stats.unc_max,
+            likely_share: mask_share * (1.0 - stats.unc_mean),
+            sure_share: mask_share * stats.sure_share,
+            possible_share: mask_share * stats.possible_share,
+            presence: stats.presence,
             area_m2: measures.map(|measures| measures.area_m2),
             perimeter_m: measures.map(|measures| measures.perimeter_m),
             n_px: component.n_px,
@@ -89,12 +135,24 @@ impl Detection {
     }
 }
 
+fn rings_of(component: &Component) -> impl Iterator<Item = &Vec<PixelCorner>> {
+    component.parts.iter().flat_map(|part| std::iter::once(&part.shell).chain(&part.holes))
+}
+
+/// Twice the area of all parts in pixels, holes taken off.
+fn doubled_area(component: &Component) -> i64 {
+    let cross = |edge: &[PixelCorner]| {
+        i64::from(edge[0].col) * i64::from(edge[1].row) - i64::from(edge[1].col) * i64::from(edge[0].row)
+    };
+    rings_of(component).flat_map(|ring| ring.windows(2)).map(cross).sum()
+}
+
 /// Column and row of the centre of mass, from the rings alone.
 fn centre_of_mass(component: &Component) -> (f64, f64) {
     // Counted from the first pixel, so that sums stay small.
     let (row_0, col_0) = (f64::from(component.first_px.0), f64::from(component.first_px.1));
     let (mut area, mut col_sum, mut row_sum) = (0.0, 0.0, 0.0);
-    for ring in std::iter::once(&component.shell).chain(&component.holes) {
+    for ring in rings_of(component) {
         for edge in ring.windows(2) {
             let (x0, y0) = (f64::from(edge[0].col) - col_0, f64::from(edge[0].row) - row_0);
             let (x1, y1) = (f64::from(edge[1].col) - col_0, f64::from(edge[1].row) - row_0);
@@ -155,8 +213,8 @@ mod tests {
             let detection = Detection::from_component(&frame, &context, "roof").unwrap();
             // Nine pixels and one, times the size of a pixel.
             let pixel = Affine(affine).determinant().abs();
-            assert_eq!(signed_area(&detection.geometry.shell), 9.0 * pixel);
-            assert_eq!(signed_area(&detection.geometry.holes[0]), -pixel);
+            assert_eq!(signed_area(&detection.geometry[0].shell), 9.0 * pixel);
+            assert_eq!(signed_area(&detection.geometry[0].holes[0]), -pixel);
             assert_eq!(detection.centroid, Affine(affine).point(1.5, 1.5));
             assert_eq!((detection.area_m2, detection.perimeter_m), (None, None));
         }

@@ -7,6 +7,7 @@ use crate::gdal_env::{MovableTransform, guarded};
 use crate::grid::{MapPoint, PixelCorner, PixelSize};
 use crate::scene::SceneInfo;
 use crate::transform::Affine;
+use crate::vectorize::Outline;
 
 /// Edges of a ring are cut into pieces of at most so many pixels: straight on the map is not straight on the globe.
 const PIECE_PX: f64 = 32.0;
@@ -66,6 +67,15 @@ impl GeoContext {
     fn distance_m(&self, a: MapPoint, b: MapPoint) -> Option<f64> {
         let metres: f64 = self.geographic.as_ref()?.ellipsoid.inverse(a.y, a.x, b.y, b.x);
         metres.is_finite().then_some(metres)
+    }
+
+    /// Area and perimeter of several polygons together.
+    pub(crate) fn measure_all(&self, parts: &[Outline]) -> Option<Measures> {
+        let none = Measures { area_m2: 0.0, perimeter_m: 0.0 };
+        parts.iter().try_fold(none, |sum, part| {
+            let more = self.measure(&part.shell, &part.holes)?;
+            Some(Measures { area_m2: sum.area_m2 + more.area_m2, perimeter_m: sum.perimeter_m + more.perimeter_m })
+        })
     }
 
     /// Area and perimeter of a polygon given by closed rings, `None` where any part of it is not on the globe.

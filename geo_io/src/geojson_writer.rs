@@ -1,4 +1,5 @@
-//! GeoJSON, streamed through a checked file of our own: GDAL's driver closes silently on a cut file.
+//! GeoJSON, as one collection or as a sequence of features, streamed through a checked file of our own: GDAL's driver
+//! closes silently on a cut file.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -7,11 +8,12 @@ use std::path::Path;
 use gdal::spatial_ref::SpatialRef;
 use geo::MultiPolygon;
 use geojson::{Geometry, GeometryValue, Position};
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
 
+use crate::attributes::{ATTRIBUTES, Ranked, Value, rounded};
 use crate::crs::{SceneCrs, same};
-use crate::detection::Detection;
+use crate::detection::{Detection, DetectionPolygon};
 use crate::error::GeoIoError;
 use crate::gdal_env::tolerant;
 use crate::grid::MapPoint;
@@ -36,6 +38,7 @@ pub(crate) struct GeoJsonWriter {
     output: TempOutput,
     scene: String,
     lonlat: Option<LonLat>,
+    layout: Layout,
     /// Powers of ten to which coordinates are rounded.
     grain: f64,
     is_first: bool,
@@ -59,33 +62,53 @@ impl Write for Counted {
     }
 }
 
+/// How features follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// One collection, a feature on each line.
+    Collection,
+    /// A feature on each line and nothing else, always in longitude and latitude.
+    Lines,
+    /// The same, each line after a record separator (RFC 8142).
+    Records,
+}
+
 /// One line of the file.
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct Feature<'a> {
     r#type: &'static str,
     properties: Properties<'a>,
     geometry: Geometry,
 }
 
-/// Attributes in the order they are written.
-#[derive(Serialize)]
-struct Properties<'a> {
-    id: &'a str,
-    prompt: &'a str,
-    prob_mean: f64,
-    prob_p10: f64,
-    unc_mean: f64,
-    unc_p90: f64,
-    unc_max: f64,
-    area_m2: Option<f64>,
-    perimeter_m: Option<f64>,
-    n_px: u64,
-    touches_edge: bool,
+/// Attributes in the order they are listed.
+struct Properties<'a>(&'a Ranked<'a>);
+
+impl Serialize for Properties<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(ATTRIBUTES.len()))?;
+        for (attribute, value) in ATTRIBUTES.iter().zip(self.0.values()) {
+            match value {
+                Value::Text(text) => map.serialize_entry(attribute.name, text)?,
+                Value::Real(number) => map.serialize_entry(attribute.name, &number)?,
+                Value::Integer(number) => map.serialize_entry(attribute.name, &number)?,
+                Value::Boolean(value) => map.serialize_entry(attribute.name, &value)?,
+                Value::Unknown => map.serialize_entry(attribute.name, &())?,
+            }
+        }
+        map.end()
+    }
 }
 
 impl GeoJsonWriter {
-    pub(crate) fn create(out: &Path, info: &SceneInfo, options: &VectorOptions) -> Result<Self, GeoIoError> {
-        let lonlat = options.rfc7946.then(|| lonlat_of(info)).transpose()?;
+    pub(crate) fn create(
+        out: &Path,
+        layout: Layout,
+        info: &SceneInfo,
+        options: &VectorOptions,
+    ) -> Result<Self, GeoIoError> {
+        let in_degrees = options.rfc7946 || layout != Layout::Collection;
+        let lonlat = in_degrees.then(|| lonlat_of(info, layout)).transpose()?;
         let (output, file) = TempOutput::create(out, options.overwrite)?;
         let pixel = if lonlat.is_some() {
             info.pixel_size_m.map_or(1e-4, |metres| metres * DEGREES_PER_M)
@@ -97,24 +120,38 @@ impl GeoJsonWriter {
             output,
             scene: info.name.clone(),
             lonlat,
-            grain: grain(pixel, if options.rfc7946 { 7 } else { 0 }),
+            layout,
+            grain: grain(pixel, if in_degrees { 7 } else { 0 }),
             is_first: true,
         };
-        writer.put(&head(info, options))?;
+        if layout == Layout::Collection {
+            writer.put(&head(info, options))?;
+        }
         Ok(writer)
     }
 
-    pub(crate) fn write(&mut self, detection: &Detection) -> Result<(), GeoIoError> {
-        let geometry = self.geometry(detection)?;
-        let feature = Feature { r#type: "Feature", properties: Properties::of(detection), geometry };
-        let mut line = if self.is_first { b"\n".to_vec() } else { b",\n".to_vec() };
+    pub(crate) fn write(&mut self, ranked: &Ranked) -> Result<(), GeoIoError> {
+        let geometry = self.geometry(ranked.detection)?;
+        let feature = Feature { r#type: "Feature", properties: Properties(ranked), geometry };
+        let before: &[u8] = match self.layout {
+            Layout::Collection if self.is_first => b"\n",
+            Layout::Collection => b",\n",
+            Layout::Lines => b"",
+            Layout::Records => b"\x1e",
+        };
+        let mut line = before.to_vec();
         self.is_first = false;
         serde_json::to_writer(&mut line, &feature).map_err(|error| self.output.failed(error))?;
+        if self.layout != Layout::Collection {
+            line.push(b'\n');
+        }
         self.put(&line)
     }
 
     pub(crate) fn finish(mut self) -> Result<PendingOutput, GeoIoError> {
-        self.put(b"\n]}\n")?;
+        if self.layout == Layout::Collection {
+            self.put(b"\n]}\n")?;
+        }
         self.file.flush().map_err(|error| self.output.failed(error))?;
         let Counted { file, bytes } = self.file.get_ref();
         file.sync_all().map_err(|error| self.output.failed(error))?;
@@ -133,16 +170,19 @@ impl GeoJsonWriter {
 
     fn geometry(&self, detection: &Detection) -> Result<Geometry, GeoIoError> {
         let Some(lonlat) = &self.lonlat else {
-            let polygon = &detection.geometry;
             let ring = |ring: &Vec<MapPoint>| ring.iter().map(|point| self.position(point.x, point.y)).collect();
-            let coordinates = std::iter::once(&polygon.shell).chain(&polygon.holes).map(ring).collect();
-            return Ok(Geometry::new(GeometryValue::Polygon { coordinates }));
+            let part = |part: &DetectionPolygon| std::iter::once(&part.shell).chain(&part.holes).map(ring).collect();
+            return Ok(Geometry::new(polygon_or_several(detection.geometry.iter().map(part).collect())));
         };
-        let parts = lonlat.carry(&detection.geometry).map_err(|failure| GeoIoError::UnusableScene {
+        let parts = lonlat.carry_all(&detection.geometry).map_err(|failure| GeoIoError::UnusableScene {
             name: (&self.scene).into(),
             reason: format!(
-                "detection {} has no longitude and latitude: {failure} (leave out --rfc7946)",
-                detection.id
+                "detection {} has no longitude and latitude: {failure} ({})",
+                detection.id,
+                match self.layout {
+                    Layout::Collection => "leave out --rfc7946",
+                    _ => "write .geojson or .gpkg instead",
+                }
             ),
         })?;
         Ok(Geometry::new(self.parts(&parts)))
@@ -152,15 +192,8 @@ impl GeoJsonWriter {
         let ring = |ring: &geo::LineString| -> Vec<Position> {
             ring.0.iter().map(|coord| self.position(coord.x, coord.y)).collect()
         };
-        let mut coordinates: Vec<Vec<Vec<Position>>> = parts
-            .0
-            .iter()
-            .map(|part| std::iter::once(part.exterior()).chain(part.interiors()).map(ring).collect())
-            .collect();
-        match coordinates.len() {
-            1 => GeometryValue::Polygon { coordinates: coordinates.remove(0) },
-            _ => GeometryValue::MultiPolygon { coordinates },
-        }
+        let part = |part: &geo::Polygon| std::iter::once(part.exterior()).chain(part.interiors()).map(ring).collect();
+        polygon_or_several(parts.0.iter().map(part).collect())
     }
 
     fn position(&self, x: f64, y: f64) -> Position {
@@ -168,33 +201,20 @@ impl GeoJsonWriter {
     }
 }
 
-impl<'a> Properties<'a> {
-    fn of(detection: &'a Detection) -> Self {
-        let (share, metres) = (|value: f64| rounded(value, 1e6), |value: f64| rounded(value, 1e4));
-        Self {
-            id: &detection.id,
-            prompt: &detection.prompt,
-            prob_mean: share(detection.prob_mean),
-            prob_p10: share(detection.prob_p10),
-            unc_mean: share(detection.unc_mean),
-            unc_p90: share(detection.unc_p90),
-            unc_max: share(detection.unc_max),
-            area_m2: detection.area_m2.map(metres),
-            perimeter_m: detection.perimeter_m.map(metres),
-            n_px: detection.n_px,
-            touches_edge: detection.touches_edge,
-        }
+fn polygon_or_several(mut coordinates: Vec<Vec<Vec<Position>>>) -> GeometryValue {
+    match coordinates.len() {
+        1 => GeometryValue::Polygon { coordinates: coordinates.remove(0) },
+        _ => GeometryValue::MultiPolygon { coordinates },
     }
 }
 
-fn lonlat_of(info: &SceneInfo) -> Result<LonLat, GeoIoError> {
-    let crs = info
-        .crs
-        .as_ref()
-        .ok_or_else(|| GeoIoError::Usage { reason: "--rfc7946 needs a scene with a CRS".to_owned() })?;
+fn lonlat_of(info: &SceneInfo, layout: Layout) -> Result<LonLat, GeoIoError> {
+    let what = if layout == Layout::Collection { "--rfc7946" } else { "a sequence of GeoJSON features" };
+    let crs =
+        info.crs.as_ref().ok_or_else(|| GeoIoError::Usage { reason: format!("{what} needs a scene with a CRS") })?;
     LonLat::new(crs, STRAIGHT_PX * shortest_side(info)).map_err(|failure| GeoIoError::Usage {
         reason: format!(
-            "--rfc7946 is not possible: there is no way from {} to longitude and latitude: {failure}",
+            "{what} is not possible: there is no way from {} to longitude and latitude: {failure}",
             crs.name()
         ),
     })
@@ -247,12 +267,6 @@ fn grain(pixel: f64, least: i32) -> f64 {
     10_f64.powi((decimals as i32).clamp(least, 15))
 }
 
-fn rounded(value: f64, grain: f64) -> f64 {
-    let scaled = value * grain;
-    // Beyond 2^53 there is nothing left to round. Adding zero makes -0 plain.
-    if scaled.abs() < 9e15 { scaled.round() / grain + 0.0 } else { value }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,8 +276,6 @@ mod tests {
         // 0.066 m: a thousandth is 6.6e-5, so five decimals. A degree grid of 6e-7 needs ten. 30 m needs two.
         assert_eq!((grain(0.066, 0), grain(6e-7, 0), grain(30.0, 0)), (1e5, 1e10, 1e2));
         assert_eq!(grain(1000.0, 0), 1.0);
-        assert_eq!(rounded(500_000.123_456_7, 1e5), 500_000.123_46);
-        assert!(rounded(-1e-9, 1e3).is_sign_positive());
     }
 
     #[test]

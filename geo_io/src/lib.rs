@@ -3,6 +3,7 @@
 //! This crate knows GDAL, coordinates and polygons. It has no tensors, no prompts' meaning, no threads and prints nothing.
 //! Only plain data leaves it: no GDAL handle crosses its border.
 
+mod attributes;
 mod bands;
 mod crs;
 mod detection;
@@ -20,6 +21,7 @@ mod raster_writer;
 mod scaling;
 mod scene;
 mod scene_painter;
+mod spool;
 mod statistics;
 mod strip;
 mod transform;
@@ -38,10 +40,10 @@ pub use raster_writer::{RasterOptions, RasterWriter};
 pub use scaling::{BandRange, ScaleChoice, ScalingInfo};
 pub use scene::{RgbWindow, Scene, SceneInfo, SceneOptions};
 pub use scene_painter::{PainterCompression, PainterOptions, ScenePainter};
-pub use strip::SceneStrip;
+pub use strip::{SceneStrip, TilePresence};
 pub use transform::Affine;
-pub use vector_writer::{VectorFormat, VectorOptions, VectorWriter};
-pub use vectorize::{Component, ComponentStats, StripVectorizer, VectorizeOptions};
+pub use vector_writer::{PromptLayer, VectorFormat, VectorOptions, VectorWriter};
+pub use vectorize::{Component, ComponentStats, Connectivity, Outline, StripVectorizer, VectorizeOptions};
 pub use window::PixelWindow;
 pub use write_guard::{PendingOutput, pending_copy, pending_file};
 

@@ -34,6 +34,15 @@ impl LonLat {
         Ok(cut(&Polygon::new(shell, holes)))
     }
 
+    /// All parts of a detection, as [`LonLat::carry`] carries each.
+    ///
+    /// # Errors
+    /// When a corner is not on the globe.
+    pub(crate) fn carry_all(&self, parts: &[DetectionPolygon]) -> Result<MultiPolygon, GdalFailure> {
+        let carried = parts.iter().map(|part| self.carry(part)).collect::<Result<Vec<_>, _>>()?;
+        Ok(carried.into_iter().flatten().collect())
+    }
+
     fn ring(&self, ring: &[MapPoint]) -> Result<LineString, GdalFailure> {
         let (mut x, mut y) = (Vec::with_capacity(ring.len()), Vec::with_capacity(ring.len()));
         for edge in ring.windows(2) {

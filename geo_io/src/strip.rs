@@ -1,5 +1,7 @@
 //! Finished rows of a scene, as the stitcher hands them on.
 
+use std::ops::Range;
+
 /// Full-width finished rows `[row_off, row_off + rows)` of one prompt.
 ///
 /// # Shapes
@@ -20,4 +22,17 @@ pub struct SceneStrip {
     pub mask: Vec<u8>,
     /// The scorer's own map, when it was asked for; NaN where there is no result.
     pub raw_uncertainty: Option<Vec<f32>>,
+    /// The tiles that rows of the strip lie in, of models that tell a presence.
+    pub presences: Vec<TilePresence>,
+}
+
+/// How likely it is, for a model, that a tile holds what is asked for at all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TilePresence {
+    /// Rows of the scene that the tile covers.
+    pub rows: Range<u32>,
+    /// Columns of the scene that the tile covers.
+    pub cols: Range<u32>,
+    /// The presence, 0 to 1.
+    pub presence: f32,
 }

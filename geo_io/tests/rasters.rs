@@ -51,7 +51,7 @@ fn strip(row_off: u32, rows: u32, width: u32) -> SceneStrip {
         probability: (0..cells).map(|index| ((index as u32 + row_off * width) % 1000) as f32 / 1000.0).collect(),
         uncertainty: vec![0.25; cells],
         mask: Vec::new(),
-        raw_uncertainty: None,
+        ..Default::default()
     };
     strip.mask = strip.probability.iter().map(|p| u8::from(*p > 0.5)).collect();
     // Column 3 holds no result.
@@ -201,7 +201,7 @@ fn a_scene_without_any_result_gives_a_tiny_sparse_raster() {
         probability: nan.clone(),
         uncertainty: nan,
         mask,
-        raw_uncertainty: None,
+        ..Default::default()
     };
     writer.write_rows(&empty).unwrap();
     writer.finish().unwrap().commit().unwrap();
@@ -268,7 +268,7 @@ fn on_a_small_disk() {
     let probability: Vec<f32> = (0..600 * 600).map(noise).collect();
     let uncertainty = probability.clone();
     let mask = vec![1; 600 * 600];
-    let strip = SceneStrip { row_off: 0, rows: 600, width: 600, probability, uncertainty, mask, raw_uncertainty: None };
+    let strip = SceneStrip { row_off: 0, rows: 600, width: 600, probability, uncertainty, mask, ..Default::default() };
     let result = writer.write_rows(&strip).and_then(|()| writer.finish());
     assert_eq!(result.unwrap_err().kind(), ErrorKind::WriteFailed);
     assert_eq!(names(folder.path()), ["scene.tif"]);

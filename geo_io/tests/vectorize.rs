@@ -20,13 +20,14 @@ fn strip_of(mask: &[u8], width: usize, row_off: usize, rows: usize) -> SceneStri
         probability: (0..mask.len()).map(value).collect(),
         uncertainty: (0..mask.len()).map(|index| 1.0 - value(index)).collect(),
         mask,
-        raw_uncertainty: None,
+        ..Default::default()
     }
 }
 
 fn vectorize(mask: &[u8], width: usize, strip_rows: usize, min_area_px: u64) -> Vec<Component> {
     let height = mask.len() / width;
-    let mut vectorizer = StripVectorizer::new(width as u32, height as u32, VectorizeOptions { min_area_px });
+    let mut vectorizer =
+        StripVectorizer::new(width as u32, height as u32, VectorizeOptions { min_area_px, ..Default::default() });
     let mut components = Vec::new();
     for row_off in (0..height).step_by(strip_rows) {
         components.extend(vectorizer.push(&strip_of(mask, width, row_off, strip_rows.min(height - row_off))));
@@ -65,9 +66,9 @@ fn ours(components: &[Component]) -> Vec<Polygon> {
     let mut polygons: Vec<Polygon> = components
         .iter()
         .map(|component| {
-            let mut holes: Vec<_> = component.holes.iter().map(|hole| pairs(hole)).collect();
+            let mut holes: Vec<_> = component.parts[0].holes.iter().map(|hole| pairs(hole)).collect();
             holes.sort();
-            (pairs(&component.shell), holes)
+            (pairs(&component.parts[0].shell), holes)
         })
         .collect();
     polygons.sort();
@@ -120,13 +121,13 @@ fn check(mask: &[u8], width: usize) {
     let ones = mask.iter().filter(|value| **value == 1).count() as u64;
     assert_eq!(whole.iter().map(|component| component.n_px).sum::<u64>(), ones);
     for component in &whole {
-        let holes: i64 = component.holes.iter().map(|hole| doubled_area(hole)).sum();
-        assert!(component.holes.iter().all(|hole| doubled_area(hole) < 0), "holes run the other way");
-        assert_eq!(doubled_area(&component.shell) + holes, 2 * component.n_px as i64, "area equals pixels");
+        let holes: i64 = component.parts[0].holes.iter().map(|hole| doubled_area(hole)).sum();
+        assert!(component.parts[0].holes.iter().all(|hole| doubled_area(hole) < 0), "holes run the other way");
+        assert_eq!(doubled_area(&component.parts[0].shell) + holes, 2 * component.n_px as i64, "area equals pixels");
         let bbox = component.bbox;
         let (right, bottom) = (bbox.col_off + bbox.width, bbox.row_off + bbox.height);
-        let cols: Vec<i32> = component.shell.iter().map(|corner| corner.col).collect();
-        let rows: Vec<i32> = component.shell.iter().map(|corner| corner.row).collect();
+        let cols: Vec<i32> = component.parts[0].shell.iter().map(|corner| corner.col).collect();
+        let rows: Vec<i32> = component.parts[0].shell.iter().map(|corner| corner.row).collect();
         let spans = |values: &[i32]| (*values.iter().min().unwrap() as u32, *values.iter().max().unwrap() as u32);
         assert_eq!((spans(&cols), spans(&rows)), ((bbox.col_off, right), (bbox.row_off, bottom)));
         let at_edge = bbox.col_off == 0 || bbox.row_off == 0 || right == width as u32 || bottom == height as u32;
@@ -229,7 +230,7 @@ fn a_ring_with_an_island_is_two_components_with_their_own_numbers() {
     assert_eq!((island.n_px, island.first_px, island.touches_edge), (1, (2, 2), false));
     assert_eq!((island.stats.prob_mean, island.stats.unc_mean, island.stats.unc_max), (0.125, 0.875, 0.875));
     let ring = &components[1];
-    assert_eq!((ring.n_px, ring.holes.len(), ring.touches_edge), (16, 1, true));
+    assert_eq!((ring.n_px, ring.parts[0].holes.len(), ring.touches_edge), (16, 1, true));
     // The frame's numbers are symmetric about 12, so their mean is 12 / 96; the largest uncertainty is at number 0.
     assert!((ring.stats.prob_mean - 0.125).abs() < 1e-7);
     assert_eq!(ring.stats.unc_max, 1.0);

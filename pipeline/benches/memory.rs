@@ -112,7 +112,7 @@ fn draw(size: PixelSize, folder: &Path) -> Result<(), PipelineError> {
 fn measure(size: PixelSize, folder: &Path) -> Result<(), PipelineError> {
     let scene = folder.join("scene.tif").into_os_string();
     let outputs = OutputConfig {
-        vector: Some(folder.join("out.geojson")),
+        vectors: vec![folder.join("out.geojson")],
         raster: Some(folder.join("out.tif")),
         ..OutputConfig::default()
     };

@@ -102,7 +102,7 @@ impl Closing {
         let holes = counts.failed.iter().map(|tile| self.hole(tile)).collect();
         let report = Report {
             versions: Versions { geophrase: env!("CARGO_PKG_VERSION"), gdal: geo_io::init_gdal() },
-            notes: self.notes(written.area_unknown, &processors),
+            notes: self.notes(written.found.area_unknown, &processors),
             views: ViewsReport {
                 tile: self.shown(&views.tile),
                 scene: views.scene.as_ref().map(|view| self.shown(view)),
@@ -116,7 +116,11 @@ impl Closing {
                 stride_px: plan.stride_px(),
                 threshold: config.threshold,
                 min_presence: config.min_presence,
-                min_area: config.min_area.to_string(),
+                min_area: config.polygons.min_area.to_string(),
+                max_uncertainty: config.polygons.max_uncertainty,
+                fill_holes: config.polygons.fill_holes.to_string(),
+                simplify_px: config.polygons.simplify_px,
+                connectivity: config.polygons.connectivity(),
                 batch: config.batch,
                 raw_uncertainty: config.raw_uncertainty,
                 rfc7946: config.outputs.rfc7946,
@@ -130,7 +134,7 @@ impl Closing {
             valid_px: counts.valid_px,
             nodata_px: counts.nodata_px,
             hole_px: counts.hole_px,
-            detections: written.detections.iter().sum(),
+            detections: written.found.detections.iter().sum(),
             outputs,
             seconds: times,
             peak_memory_bytes: peak_memory_bytes(),
@@ -144,7 +148,7 @@ impl Closing {
         for file in &files {
             tracing::info!("wrote {}", file.display());
         }
-        Ok(Outcome { report, files, detections: written.kept })
+        Ok(Outcome { report, files, detections: written.found.kept })
     }
 
     /// A failed tile as the report gives it.
@@ -156,9 +160,10 @@ impl Closing {
     fn prompt_report(&self, i: usize, counts: &StitchCounts, written: &Written) -> PromptReport {
         PromptReport {
             prompt: self.setting.prompts[i].text.clone(),
-            detections: written.detections[i],
-            below_min_area: written.below_min_area[i],
-            mask_px: written.mask_px[i],
+            detections: written.found.detections[i],
+            below_min_area: written.found.below_min_area[i],
+            too_uncertain: written.found.too_uncertain[i],
+            mask_px: written.found.mask_px[i],
             frame_words: self.setting.prompts[i].frame_words.clone(),
             frame: self.setting.views.frames[i],
             presence: self.presence(counts, i),
@@ -175,6 +180,7 @@ impl Closing {
     fn notes(&self, area_unknown: u64, processors: &[String]) -> Vec<String> {
         let Setting { info, views, vocabulary_notes, .. } = &self.setting;
         let mut notes: Vec<String> = info.notes.iter().chain(&views.notes).chain(vocabulary_notes).cloned().collect();
+        notes.extend(self.names.caveats());
         if processors.len() > 1 {
             notes.push(format!(
                 "computed on several kinds of processor, so that the last bits may differ from those of one: {}",

@@ -70,6 +70,72 @@ impl std::fmt::Display for MinArea {
     }
 }
 
+/// How the mask becomes polygons.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PolygonConfig {
+    /// The smallest detection that is written.
+    pub min_area: MinArea,
+    /// Detections of a higher mean uncertainty are left out.
+    pub max_uncertainty: Option<f64>,
+    /// Holes up to this area become part of the polygon around them.
+    pub fill_holes: MinArea,
+    /// Leave out corners: how far inside the mask an outline may then be, in pixels.
+    pub simplify_px: Option<f64>,
+    /// Whether pixels that touch by a corner only belong together.
+    pub corners_connect: bool,
+}
+
+impl PolygonConfig {
+    /// 8 where pixels that touch by a corner only belong together, else 4.
+    #[must_use]
+    pub fn connectivity(&self) -> u8 {
+        if self.corners_connect { 8 } else { 4 }
+    }
+}
+
+impl Default for PolygonConfig {
+    fn default() -> Self {
+        Self {
+            min_area: MinArea::Px(0),
+            max_uncertainty: None,
+            fill_holes: MinArea::Px(0),
+            simplify_px: None,
+            corners_connect: false,
+        }
+    }
+}
+
+/// Reads a tolerance of simplification.
+///
+/// # Errors
+/// A text for the user when it is no number from 0.5 to 100.
+pub fn parse_simplify(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("px").unwrap_or(text).trim();
+    let tolerance: Option<f64> = number.parse().ok().filter(|tolerance| (0.5..=100.0).contains(tolerance));
+    tolerance.ok_or_else(|| format!("{text:?} is no tolerance: give pixels from 0.5 to 100"))
+}
+
+/// Reads the highest mean uncertainty of a detection.
+///
+/// # Errors
+/// A text for the user when it is no number from 0 to 1.
+pub fn parse_uncertainty(text: &str) -> Result<f64, String> {
+    let most: Option<f64> = text.trim().parse().ok().filter(|most| (0.0..=1.0).contains(most));
+    most.ok_or_else(|| format!("{text:?} is no uncertainty: give a number from 0 to 1"))
+}
+
+/// Reads how many neighbours a pixel has.
+///
+/// # Errors
+/// A text for the user when it is neither 4 nor 8.
+pub fn parse_connectivity(text: &str) -> Result<bool, String> {
+    match text {
+        "4" => Ok(false),
+        "8" => Ok(true),
+        _ => Err(format!("{text:?} is neither 4 nor 8")),
+    }
+}
+
 /// Reads a probability threshold.
 ///
 /// # Errors
@@ -102,8 +168,8 @@ pub struct RunConfig {
     pub threshold: f32,
     /// Presence below which a tile holds nothing, instead of the model's own.
     pub min_presence: Option<f64>,
-    /// The smallest detection that is written.
-    pub min_area: MinArea,
+    /// How the mask becomes polygons.
+    pub polygons: PolygonConfig,
     /// Tiles given to the model at once.
     pub batch: usize,
     /// Threads that read tiles.
@@ -121,8 +187,8 @@ pub struct RunConfig {
 /// Where results go.
 #[derive(Clone, Debug, Default)]
 pub struct OutputConfig {
-    /// Polygons: `.geojson` or `.gpkg`.
-    pub vector: Option<PathBuf>,
+    /// Polygons, in as many formats as wanted; `-` is standard output.
+    pub vectors: Vec<PathBuf>,
     /// Probability and uncertainty (and the mask beside it): `.tif`.
     pub raster: Option<PathBuf>,
     /// Where the report goes, when not beside the first output.
@@ -139,9 +205,11 @@ impl RunConfig {
     /// # Errors
     /// [`PipelineError::Usage`].
     pub fn fits(&self, info: &SceneInfo) -> Result<(), PipelineError> {
-        if matches!(self.min_area, MinArea::M2(min) if min > 0.0) && info.crs.is_none() {
-            let reason = "a scene without a CRS has no square metres: give --min-area in pixels, such as 40px";
-            return Err(PipelineError::Usage(reason.into()));
+        for (flag, area) in [("--min-area", self.polygons.min_area), ("--fill-holes", self.polygons.fill_holes)] {
+            if matches!(area, MinArea::M2(area) if area > 0.0) && info.crs.is_none() {
+                let reason = format!("a scene without a CRS has no square metres: give {flag} in pixels, such as 40px");
+                return Err(PipelineError::Usage(reason));
+            }
         }
         Ok(())
     }
@@ -155,7 +223,7 @@ impl RunConfig {
             overlap: Overlap::Percent(20.0),
             threshold: THRESHOLD,
             min_presence: None,
-            min_area: MinArea::Px(0),
+            polygons: PolygonConfig::default(),
             batch: BATCH,
             readers: READERS,
             ram: Ram::HalfOfFree,

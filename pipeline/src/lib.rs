@@ -19,6 +19,7 @@ pub mod outputs;
 pub mod panics;
 pub mod picture;
 pub mod plan;
+pub mod polygons;
 pub mod processor;
 pub mod progress;
 pub mod report;

@@ -4,19 +4,21 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use geo_io::GeoIoError;
+use geo_io::{GeoIoError, PromptLayer, VectorFormat};
 
 use crate::config::OutputConfig;
 use crate::error::PipelineError;
 
+/// The name that stands for standard output.
+const STANDARD_OUTPUT: &str = "-";
 /// Longest slug; names stay far below the 255 bytes that file systems take.
 const SLUG_LEN: usize = 40;
 
 /// The files of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputNames {
-    /// Polygons of all prompts.
-    pub vector: Option<PathBuf>,
+    /// Polygons of all prompts, once per format; `-` is standard output.
+    pub vectors: Vec<PathBuf>,
     /// Probability and uncertainty, one file per prompt, in the order of the prompts; empty when none is wanted.
     pub rasters: Vec<PathBuf>,
     /// The report.
@@ -29,14 +31,16 @@ impl OutputNames {
     /// # Errors
     /// [`PipelineError::Usage`] when nothing is to be written, an extension is unknown, or an output is the scene.
     pub fn new(config: &OutputConfig, prompts: &[String], scene: &OsStr) -> Result<Self, PipelineError> {
-        let Some(first) = config.vector.as_ref().or(config.raster.as_ref()) else {
+        if config.vectors.is_empty() && config.raster.is_none() {
             return Err(PipelineError::Usage("nothing to write: give -o OUT.geojson or --raster OUT.tif".into()));
-        };
-        if let Some(path) = &config.vector
-            && !has_extension(path, &["geojson", "json", "gpkg"])
-        {
-            let shown = path.display();
-            return Err(PipelineError::Usage(format!("output {shown} must end in .geojson or .gpkg")));
+        }
+        let named =
+            |path: &PathBuf| if path == Path::new("/vsistdout/") { STANDARD_OUTPUT.into() } else { path.clone() };
+        let vectors: Vec<PathBuf> = config.vectors.iter().map(named).collect();
+        let formats = vectors.iter().map(|path| VectorFormat::of(path)).collect::<Result<Vec<_>, _>>()?;
+        if config.rfc7946 && !formats.iter().any(|format| format.is_geojson()) {
+            let reason = "--rfc7946 is for GeoJSON; the other formats keep the scene's CRS";
+            return Err(PipelineError::Usage(reason.into()));
         }
         if let Some(path) = &config.raster
             && !has_extension(path, &["tif", "tiff"])
@@ -48,8 +52,12 @@ impl OutputNames {
             Some(path) if prompts.len() == 1 => vec![path.clone()],
             Some(path) => slugs(prompts).iter().map(|slug| with_part(path, slug)).collect(),
         };
-        let report = config.report.clone().unwrap_or_else(|| first.with_extension("report.json"));
-        let names = Self { vector: config.vector.clone(), rasters, report };
+        let first = vectors.iter().filter(|path| !is_printed(path)).chain(&config.raster).next();
+        let beside = || first.map(|first| first.with_extension("report.json"));
+        let report = config.report.clone().or_else(beside).ok_or_else(|| {
+            PipelineError::Usage("-o - leaves no place for the report: add --report OUT.report.json".into())
+        })?;
+        let names = Self { vectors, rasters, report };
         names.refuse_scene(scene)?;
         let mut seen = HashSet::new();
         if let Some(twice) = names.all().into_iter().find(|path| !seen.insert(path.clone())) {
@@ -62,7 +70,7 @@ impl OutputNames {
     #[must_use]
     pub fn all(&self) -> Vec<PathBuf> {
         let masks = self.rasters.iter().map(|path| mask_of(path));
-        self.vector.iter().chain(&self.rasters).cloned().chain(masks).chain([self.report.clone()]).collect()
+        self.vectors.iter().chain(&self.rasters).cloned().chain(masks).chain([self.report.clone()]).collect()
     }
 
     /// Looks before any work whether the outputs can be created.
@@ -71,7 +79,7 @@ impl OutputNames {
     /// [`GeoIoError::OutputExists`] for a file that is there and may not be replaced, [`PipelineError::Create`] for a
     /// folder that is not there.
     pub fn check(&self, overwrite: bool) -> Result<(), PipelineError> {
-        for path in self.all() {
+        for path in self.all().into_iter().filter(|path| !is_printed(path)) {
             if !overwrite && path.symlink_metadata().is_ok() {
                 return Err(GeoIoError::OutputExists { path }.into());
             }
@@ -83,15 +91,36 @@ impl OutputNames {
         Ok(())
     }
 
+    /// What a user of the formats should know.
+    #[must_use]
+    pub fn caveats(&self) -> Vec<String> {
+        let caveats = self.vectors.iter().filter_map(|path| VectorFormat::of(path).ok()?.caveat());
+        caveats.map(str::to_owned).collect()
+    }
+
     fn refuse_scene(&self, scene: &OsStr) -> Result<(), PipelineError> {
         let Ok(scene) = Path::new(scene).canonicalize() else {
             return Ok(());
         };
-        match self.all().iter().find(|path| path.canonicalize().is_ok_and(|path| path == scene)) {
+        match self.all().iter().find(|path| !is_printed(path) && path.canonicalize().is_ok_and(|path| path == scene)) {
             Some(path) => Err(PipelineError::Usage(format!("output {} is the scene itself", path.display()))),
             None => Ok(()),
         }
     }
+}
+
+fn is_printed(path: &Path) -> bool {
+    path == Path::new(STANDARD_OUTPUT)
+}
+
+/// A layer of its own for each prompt, named so that SQL takes it without quotes.
+#[must_use]
+pub fn layers(prompts: &[String]) -> Vec<PromptLayer> {
+    let names = slugs(prompts).into_iter().map(|slug| {
+        let name = slug.replace('-', "_");
+        if name.starts_with(|c: char| c.is_ascii_digit()) { format!("prompt_{name}") } else { name }
+    });
+    prompts.iter().cloned().zip(names).map(|(prompt, name)| PromptLayer { prompt, name }).collect()
 }
 
 /// The mask that lies beside a probability raster.
@@ -144,7 +173,7 @@ mod tests {
     }
 
     fn both() -> OutputConfig {
-        OutputConfig { vector: Some("d/a.geojson".into()), raster: Some("d/b.tif".into()), ..OutputConfig::default() }
+        OutputConfig { vectors: vec!["d/a.geojson".into()], raster: Some("d/b.tif".into()), ..OutputConfig::default() }
     }
 
     #[test]
@@ -182,10 +211,31 @@ mod tests {
     #[test]
     fn unknown_extensions_and_no_outputs_are_refused() {
         assert!(names(&OutputConfig::default(), &["x"]).is_err());
-        for name in ["a.shp", "a", ".geojson"] {
-            let config = OutputConfig { vector: Some(name.into()), ..OutputConfig::default() };
+        for name in ["a.kml", "a", ".geojson"] {
+            let config = OutputConfig { vectors: vec![name.into()], ..OutputConfig::default() };
             assert!(names(&config, &["x"]).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn several_formats_share_one_report_and_what_is_printed_needs_a_place_for_it() {
+        let of = |names: &[&str], report: Option<&str>| {
+            let vectors = names.iter().map(PathBuf::from).collect();
+            let config = OutputConfig { vectors, report: report.map(PathBuf::from), ..OutputConfig::default() };
+            self::names(&config, &["x"])
+        };
+        assert_eq!(of(&["d/a.gpkg", "d/b.fgb"], None).unwrap().report, Path::new("d/a.report.json"));
+        assert_eq!(of(&["-", "d/b.fgb"], None).unwrap().report, Path::new("d/b.report.json"));
+        assert_eq!(of(&["/vsistdout/"], Some("r.json")).unwrap().vectors, [Path::new("-")]);
+        assert!(of(&["-"], None).unwrap_err().to_string().contains("--report"));
+        assert!(of(&["a.gpkg", "a.gpkg"], None).unwrap_err().to_string().contains("two outputs"));
+    }
+
+    #[test]
+    fn layers_are_named_so_that_sql_takes_them() {
+        let names: Vec<String> =
+            layers(&["the red ships".into(), "2 piers".into()]).into_iter().map(|layer| layer.name).collect();
+        assert_eq!(names, ["the_red_ships", "prompt_2_piers"]);
     }
 
     #[test]

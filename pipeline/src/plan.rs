@@ -7,7 +7,7 @@ use std::str::FromStr;
 use geo_io::{Scene, SceneOptions, pending_file};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{OnBadTile, OutputConfig, RunConfig};
+use crate::config::{OnBadTile, OutputConfig, PolygonConfig, RunConfig};
 use crate::error::PipelineError;
 use crate::fingerprint::Fingerprint;
 use crate::outputs::OutputNames;
@@ -68,6 +68,10 @@ pub struct PlanOptions {
     pub threshold: f32,
     pub min_presence: Option<f64>,
     pub min_area: String,
+    pub max_uncertainty: Option<f64>,
+    pub fill_holes: String,
+    pub simplify: Option<f64>,
+    pub connectivity: u8,
     pub on_bad_tile: OnBadTile,
     pub raw_uncertainty: bool,
     pub rfc7946: bool,
@@ -139,7 +143,11 @@ impl PlanOptions {
             tile_overlap: run.overlap.to_string(),
             threshold: run.threshold,
             min_presence: run.min_presence,
-            min_area: run.min_area.to_string(),
+            min_area: run.polygons.min_area.to_string(),
+            max_uncertainty: run.polygons.max_uncertainty,
+            fill_holes: run.polygons.fill_holes.to_string(),
+            simplify: run.polygons.simplify_px,
+            connectivity: run.polygons.connectivity(),
             on_bad_tile: run.on_bad_tile,
             raw_uncertainty: run.raw_uncertainty,
             rfc7946: run.outputs.rfc7946,
@@ -168,7 +176,13 @@ impl PlanOptions {
             overlap: parsed(&self.tile_overlap)?,
             threshold: self.threshold,
             min_presence: self.min_presence,
-            min_area: parsed(&self.min_area)?,
+            polygons: PolygonConfig {
+                min_area: parsed(&self.min_area)?,
+                max_uncertainty: self.max_uncertainty,
+                fill_holes: parsed(&self.fill_holes)?,
+                simplify_px: self.simplify,
+                corners_connect: self.connectivity == 8,
+            },
             on_bad_tile: self.on_bad_tile,
             raw_uncertainty: self.raw_uncertainty,
             ..RunConfig::new(OutputConfig { rfc7946: self.rfc7946, ..OutputConfig::default() })
@@ -248,7 +262,7 @@ impl Plan {
     ) -> Result<(OutputNames, OutputConfig), PipelineError> {
         let PlannedScene { name, vectors, raster, report, .. } = &self.scenes[scene];
         let config = OutputConfig {
-            vector: vectors.first().map(|path| folder.join(path)),
+            vectors: vectors.iter().map(|path| folder.join(path)).collect(),
             raster: raster.as_ref().map(|path| folder.join(path)),
             report: report.as_ref().map(|path| folder.join(path)),
             overwrite,

@@ -104,6 +104,8 @@ pub struct PromptReport {
     pub detections: u64,
     /// Detections left out because they are smaller than asked for.
     pub below_min_area: u64,
+    /// Detections left out because they are less sure than asked for.
+    pub too_uncertain: u64,
     /// Pixels of the mask.
     pub mask_px: u64,
     /// Words of the prompt whose meaning depends on the frame.
@@ -136,6 +138,14 @@ pub struct OptionsReport {
     pub threshold: f32,
     /// The smallest detection written.
     pub min_area: String,
+    /// The highest mean uncertainty of a detection written; null where all are.
+    pub max_uncertainty: Option<f64>,
+    /// The largest hole that was filled.
+    pub fill_holes: String,
+    /// How far inside the mask simplified outlines may be, in pixels; null for outlines along pixels.
+    pub simplify_px: Option<f64>,
+    /// 8 where pixels that touch by a corner are one detection, else 4.
+    pub connectivity: u8,
     /// Tiles given to the model at once.
     pub batch: usize,
     /// Whether the scorer's own map was written.

@@ -62,6 +62,8 @@ pub(crate) enum Rule {
     /// The leftmost column of the view that has a pixel of full red, for a prompt with the word "leftmost";
     /// brightness for others.
     Leftmost,
+    /// Brightness, and a presence: the blue of the tile's first pixel.
+    Presence,
 }
 
 /// A predictor made of arithmetic.
@@ -118,7 +120,7 @@ impl Arithmetic {
             raw_uncertainty: Some(probability.iter().map(|p| 0.5 * p).collect()),
             uncertainty,
             probability,
-            presence: None,
+            presence: matches!(self.rule, Rule::Presence).then(|| tile.rgb[2 * area] / 255.0),
         }
     }
 }
@@ -170,7 +172,7 @@ impl Trial {
     /// Brightness of the first band, polygons and raster into a folder.
     pub(crate) fn new(scene: &Path, folder: &Path) -> Self {
         let outputs = OutputConfig {
-            vector: Some(folder.join("out.geojson")),
+            vectors: vec![folder.join("out.geojson")],
             raster: Some(folder.join("out.tif")),
             ..OutputConfig::default()
         };

@@ -49,11 +49,7 @@ impl Histogram {
 
     /// The value below or at which this share of all values lies, to half a level.
     pub(super) fn quantile(&self, share: f64) -> f64 {
-        let mut counts = [0_u64; 256];
-        match self {
-            Self::Few(levels) => levels.iter().for_each(|level| counts[usize::from(*level)] += 1),
-            Self::Table(table) => counts.copy_from_slice(&table[..]),
-        }
+        let counts = self.counts();
         let total: u64 = counts.iter().sum();
         let rank = (share * total.saturating_sub(1) as f64).round() as u64;
         let mut below = 0;
@@ -64,6 +60,22 @@ impl Histogram {
             }
         }
         1.0
+    }
+
+    /// The share of values that are at most this one, to half a level.
+    pub(super) fn share_up_to(&self, value: f32) -> f64 {
+        let counts = self.counts();
+        let up_to: u64 = counts[..=usize::from(level(value))].iter().sum();
+        up_to as f64 / counts.iter().sum::<u64>().max(1) as f64
+    }
+
+    fn counts(&self) -> [u64; 256] {
+        let mut counts = [0_u64; 256];
+        match self {
+            Self::Few(levels) => levels.iter().for_each(|level| counts[usize::from(*level)] += 1),
+            Self::Table(table) => counts.copy_from_slice(&table[..]),
+        }
+        counts
     }
 
     fn table(&mut self) -> &mut [u64; 256] {

@@ -2,23 +2,46 @@
 
 mod arcs;
 mod components;
+mod filling;
+mod groups;
 mod histogram;
 mod rings;
+mod simplify;
 mod sweep;
+mod tally;
 
 use arcs::Arcs;
 use components::{Components, Run, RunPixels};
+use filling::Filling;
+pub use rings::Outline;
+pub(crate) use simplify::{HalfPixel, simplified};
 use sweep::{Sides, sweep};
 
 use crate::grid::PixelCorner;
-use crate::strip::SceneStrip;
+use crate::strip::{SceneStrip, TilePresence};
 use crate::window::PixelWindow;
+
+/// Which pixels belong together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Connectivity {
+    /// Those that share an edge.
+    #[default]
+    Four,
+    /// Those that share an edge or a corner.
+    Eight,
+}
 
 /// What becomes a component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VectorizeOptions {
     /// Components with fewer pixels are dropped. 0 and 1 keep all.
     pub min_area_px: u64,
+    /// Which pixels belong together.
+    pub connectivity: Connectivity,
+    /// Holes of at most so many pixels become part of the polygon around them, with all that lies in them.
+    pub fill_holes_px: u64,
+    /// Whether [`Component::saddles`] are noted.
+    pub with_saddles: bool,
 }
 
 /// Statistics over the pixels of a component.
@@ -34,16 +57,23 @@ pub struct ComponentStats {
     pub unc_p90: f64,
     /// Largest uncertainty.
     pub unc_max: f64,
+    /// Share of its pixels whose uncertainty is at most 0.05, to 1/510: what is target with a probability of 0.95 when
+    /// the labels of a component are wrong together rather than one by one.
+    pub sure_share: f64,
+    /// Share of its pixels whose uncertainty is at most 0.95: what is target with a probability of 0.05 in that case.
+    pub possible_share: f64,
+    /// Highest presence of the tiles its pixels lie in, of models that tell.
+    pub presence: Option<f64>,
 }
 
-/// A 4-connected piece of the mask.
+/// A connected piece of the mask.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Component {
-    /// Outer ring, closed; on screen (rows downwards) clockwise.
-    pub shell: Vec<PixelCorner>,
-    /// Holes, closed, the other way round.
-    pub holes: Vec<Vec<PixelCorner>>,
-    /// Number of pixels; exactly the area of the shell less that of the holes.
+    /// Its outline: one part, or where pixels that touch by a corner belong together, several that meet in corners.
+    pub parts: Vec<Outline>,
+    /// Corners where it touches another component, or itself, with nothing but a point; when asked for.
+    pub saddles: Vec<PixelCorner>,
+    /// Number of pixels; exactly the area of its parts when no hole was filled.
     pub n_px: u64,
     /// Statistics over its pixels.
     pub stats: ComponentStats,
@@ -68,6 +98,7 @@ pub struct StripVectorizer {
     sides: Vec<Sides>,
     arcs: Arcs,
     components: Components,
+    filling: Filling,
 }
 
 impl StripVectorizer {
@@ -81,7 +112,8 @@ impl StripVectorizer {
             runs: Vec::new(),
             sides: Vec::new(),
             arcs: Arcs::default(),
-            components: Components::default(),
+            components: Components::new(options.connectivity, options.with_saddles),
+            filling: Filling::new(options.fill_holes_px),
         }
     }
 
@@ -100,16 +132,19 @@ impl StripVectorizer {
         for row in 0..strip.rows as usize {
             let cut = row * width..(row + 1) * width;
             let planes = (&strip.probability[cut.clone()], &strip.uncertainty[cut.clone()]);
-            self.push_row(runs_of(&strip.mask[cut]), planes, &mut ended);
+            self.push_row(runs_of(&strip.mask[cut]), planes, &strip.presences, &mut ended);
         }
+        ended.retain(|component: &Component| component.n_px >= self.options.min_area_px);
         ended
     }
 
     /// Returns the components that reach the last row.
     pub fn finish(mut self) -> Vec<Component> {
         let mut ended = Vec::new();
-        self.push_row(Vec::new(), (&[], &[]), &mut ended);
+        self.push_row(Vec::new(), (&[], &[]), &[], &mut ended);
         debug_assert!(self.arcs.is_empty(), "below the last row everything is closed");
+        ended.extend(self.filling.finish());
+        ended.retain(|component: &Component| component.n_px >= self.options.min_area_px);
         ended
     }
 
@@ -117,27 +152,50 @@ impl StripVectorizer {
         &mut self,
         mut runs: Vec<Run>,
         (probability, uncertainty): (&[f32], &[f32]),
+        presences: &[TilePresence],
         ended: &mut Vec<Component>,
     ) {
         let row = self.next_row;
         self.next_row += 1;
         if runs.is_empty() && self.runs.is_empty() {
+            ended.extend(self.filling.pass(row, Vec::new()));
             return;
         }
         link(&mut self.components, &self.runs, &mut runs, row);
+        if self.options.connectivity == Connectivity::Eight {
+            link_corners(&mut self.components, &self.runs, &runs);
+        }
+        let tiles = tiles_of_row(presences, row);
         for run in &runs {
             let cut = run.start as usize..run.end as usize;
             let touches_edge = row == 0 || row + 1 == self.height || run.start == 0 || run.end == self.width;
             let (probability, uncertainty) = (&probability[cut.clone()], &uncertainty[cut]);
-            self.components.add(*run, &RunPixels { row, probability, uncertainty, touches_edge });
+            let presence = highest_presence(&tiles, run);
+            self.components.add(*run, &RunPixels { row, probability, uncertainty, touches_edge, presence });
         }
-        let sides = sweep(&mut self.arcs, &mut self.components, row, (&self.runs, &self.sides), &runs);
+        let (arcs, components, filling) = (&mut self.arcs, &mut self.components, &mut self.filling);
+        let sides = sweep(arcs, components, filling, row, (&self.runs, &self.sides), &runs);
         for run in &mut runs {
             run.component = self.components.find(run.component);
         }
-        ended.extend(self.components.retire(&self.runs, row, self.options.min_area_px));
+        let retired = self.components.retire(&self.runs, row, &runs);
+        ended.extend(self.filling.pass(row, retired));
         (self.runs, self.sides) = (runs, sides);
     }
+}
+
+/// The tiles that hold a row, from left to right.
+fn tiles_of_row(presences: &[TilePresence], row: u32) -> Vec<&TilePresence> {
+    let mut tiles: Vec<_> = presences.iter().filter(|tile| tile.rows.contains(&row)).collect();
+    tiles.sort_by_key(|tile| tile.cols.start);
+    tiles
+}
+
+/// The highest presence of the tiles that a run lies in. Tiles have one width, so those further right also end further right.
+fn highest_presence(tiles: &[&TilePresence], run: &Run) -> Option<f32> {
+    let first = tiles.partition_point(|tile| tile.cols.end <= run.start);
+    let reached = tiles[first..].iter().take_while(|tile| tile.cols.start < run.end);
+    reached.map(|tile| tile.presence).reduce(f32::max)
 }
 
 /// Gives each run the component of the runs above that it touches along an edge, uniting these, or else a new one.
@@ -155,6 +213,21 @@ fn link(components: &mut Components, above: &[Run], runs: &mut [Run], row: u32) 
             });
         }
         run.component = component.unwrap_or_else(|| components.begin(*run, row));
+    }
+}
+
+/// Ties together the pieces of runs that touch by a corner only.
+fn link_corners(components: &mut Components, above: &[Run], runs: &[Run]) {
+    let mut first = 0;
+    for run in runs {
+        while above.get(first).is_some_and(|above| above.end < run.start) {
+            first += 1;
+        }
+        for touching in above[first..].iter().take_while(|above| above.start <= run.end) {
+            if touching.end == run.start || touching.start == run.end {
+                components.touch(touching.component, run.component);
+            }
+        }
     }
 }
 

@@ -7,6 +7,15 @@ use crate::grid::PixelCorner;
 /// A closed chain of corners, the first not repeated at the end.
 pub(super) type Ring = Vec<PixelCorner>;
 
+/// A polygon on pixel corners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Outer ring, closed; on screen (rows downwards) clockwise.
+    pub shell: Vec<PixelCorner>,
+    /// Holes, closed, the other way round.
+    pub holes: Vec<Vec<PixelCorner>>,
+}
+
 /// Cuts a chain at every corner it passes twice, which happens only where pixels touch by a corner.
 pub(super) fn split(chain: Vec<PixelCorner>, may_repeat: bool) -> Vec<Ring> {
     if !may_repeat {

@@ -2,6 +2,7 @@
 
 use super::arcs::{Arcs, End};
 use super::components::{Components, Run};
+use super::filling::Filling;
 use crate::grid::PixelCorner;
 
 /// The loose ends that hang from a run: one at its left side (a tail), one at its right (a head).
@@ -40,6 +41,7 @@ impl Changes<'_> {
 pub(super) fn sweep(
     arcs: &mut Arcs,
     components: &mut Components,
+    filling: &mut Filling,
     row: u32,
     (above, sides): (&[Run], &[Sides]),
     below: &[Run],
@@ -60,11 +62,15 @@ pub(super) fn sweep(
         let north_east = north_west != meets_north.is_some();
         let south_east = south_west != leaves_south;
         let leaves_east = north_east != south_east;
-        let mut close = |arcs: &mut Arcs, a: End, b: End, at_saddle: bool| {
+        let mut close = |arcs: &mut Arcs, components: &mut Components, a: End, b: End, at_saddle: bool| {
             if let Some(rings) = arcs.join(a, b, corner, at_saddle) {
                 // The ring goes round the mask pixel at this corner: the upper left one, or else the lower right one.
                 let run = if north_west { above[north.run()] } else { below[south.run()] };
-                rings.into_iter().for_each(|ring| components.attach(run.component, ring));
+                for ring in rings {
+                    if !filling.fills(&ring) {
+                        components.attach(run.component, ring);
+                    }
+                }
             }
         };
         match (meets_north, along.take(), leaves_south, leaves_east) {
@@ -80,13 +86,14 @@ pub(super) fn sweep(
                 hanging.push(end);
             }
             // An outline ends, or two chains become one.
-            (Some(a), Some(b), false, false) => close(arcs, a, b, false),
+            (Some(a), Some(b), false, false) => close(arcs, components, a, b, false),
             // An outline begins.
             (None, None, true, true) => along = Some(begin(arcs, corner, south_east, false, &mut hanging)),
             // Two pixels touch by this corner only. Each keeps its own outline.
             (Some(a), Some(b), true, true) => {
+                components.saddle(above[north.run()].component, below[south.run()].component, corner);
                 if north_west {
-                    close(arcs, a, b, true);
+                    close(arcs, components, a, b, true);
                     along = Some(begin(arcs, corner, south_east, true, &mut hanging));
                 } else {
                     arcs.turn(a, corner, true);

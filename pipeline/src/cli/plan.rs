@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::shared::{AnswerArgs, EngineArgs, MemoryArgs, SceneArgs, ViewArgs};
+use crate::cli::shared::{AnswerArgs, EngineArgs, MemoryArgs, PolygonArgs, SceneArgs, ViewArgs};
 use crate::commands::merge::{MergeRequest, merge_plan};
 use crate::commands::plan::{PlanRequest, plan};
 use crate::commands::run::{RunRequest, run_plan};
@@ -47,6 +47,8 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     scene_args: SceneArgs,
     #[command(flatten)]
+    polygons: PolygonArgs,
+    #[command(flatten)]
     answers: AnswerArgs,
     #[command(flatten)]
     views: ViewArgs,
@@ -63,7 +65,7 @@ impl PlanArgs {
             prompts: self.prompts,
             model: self.engine.model,
             device: self.engine.device,
-            run: RunConfig { raw_uncertainty: self.raw_uncertainty, ..self.answers.config(self.views, outputs) },
+            run: RunConfig { raw_uncertainty: self.raw_uncertainty, polygons: self.polygons.config(), ..self.answers.config(self.views, outputs) },
             folder: self.out,
             formats: self.formats,
             raster: !self.no_raster,

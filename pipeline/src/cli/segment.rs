@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::shared::{AnswerArgs, EngineArgs, PartArgs, SceneArgs, ViewArgs};
+use crate::cli::shared::{AnswerArgs, EngineArgs, PartArgs, PolygonArgs, SceneArgs, ViewArgs};
 use crate::commands::segment::{SegmentRequest, look, segment};
 use crate::config::{OutputConfig, RunConfig};
 use crate::error::PipelineError;
@@ -21,9 +21,10 @@ pub(crate) struct SegmentArgs {
     /// What to find; may be given several times.
     #[arg(short, long = "prompt", required = true, value_name = "PHRASE")]
     prompts: Vec<String>,
-    /// Polygons: .geojson or .gpkg, in the CRS of the scene.
-    #[arg(short, long, value_name = "FILE", required_unless_present = "raster")]
-    output: Option<PathBuf>,
+    /// Polygons: .geojson, .gpkg, .fgb or .shp in the CRS of the scene, .geojsonl or .geojsons in longitude and latitude,
+    /// - for GeoJSON on standard output; may be given several times.
+    #[arg(short, long = "output", value_name = "FILE", required_unless_present = "raster")]
+    outputs: Vec<PathBuf>,
     /// Probability and uncertainty as GeoTIFF, the mask beside it as *.mask.tif.
     #[arg(long, value_name = "FILE.tif")]
     raster: Option<PathBuf>,
@@ -33,8 +34,10 @@ pub(crate) struct SegmentArgs {
     /// Replace outputs that exist.
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    polygons: PolygonArgs,
     /// Write GeoJSON in longitude and latitude as RFC 7946 wants it, instead of the scene's CRS.
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "outputs")]
     rfc7946: bool,
     /// Write the scorer's own uncertainty too, as a third band.
     #[arg(long, requires = "raster")]
@@ -61,7 +64,7 @@ pub(crate) struct SegmentArgs {
 impl SegmentArgs {
     pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
         let outputs = OutputConfig {
-            vector: self.output,
+            vectors: self.outputs,
             raster: self.raster,
             report: self.report,
             overwrite: self.overwrite,
@@ -75,6 +78,7 @@ impl SegmentArgs {
             device: self.engine.device,
             run: RunConfig {
                 part: self.part.part(),
+                polygons: self.polygons.config(),
                 batch: self.engine.batch,
                 ram: self.engine.memory.ram(),
                 raw_uncertainty: self.raw_uncertainty,

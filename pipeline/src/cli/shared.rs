@@ -7,7 +7,7 @@ use geo_io::{ScaleChoice, SceneOptions};
 use model::DeviceChoice;
 
 use crate::budget::Ram;
-use crate::config::{self, MinArea, OnBadTile, OutputConfig, RunConfig};
+use crate::config::{self, MinArea, OnBadTile, OutputConfig, PolygonConfig, RunConfig};
 use crate::tiling::Overlap;
 use crate::view::choice::{FrameChoice, Resolution, ViewConfig, ViewSizes};
 use crate::view::part::Part;
@@ -66,6 +66,39 @@ impl PartArgs {
     }
 }
 
+/// How the mask becomes polygons.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PolygonArgs {
+    /// Leave out smaller polygons: square metres (25) or pixels (40px).
+    #[arg(long, value_name = "M2|PX", default_value = "0px")]
+    min_area: MinArea,
+    /// Leave out polygons of a higher mean uncertainty.
+    #[arg(long, value_name = "0..1", value_parser = config::parse_uncertainty)]
+    max_uncertainty: Option<f64>,
+    /// Fill holes up to this area: square metres (25) or pixels (40px).
+    #[arg(long, value_name = "M2|PX", default_value = "0px")]
+    fill_holes: MinArea,
+    /// Leave out corners; outlines are then at most so many pixels inside the mask, from 0.5, and less than half a pixel
+    /// outside.
+    #[arg(long, value_name = "PX", value_parser = config::parse_simplify)]
+    simplify: Option<f64>,
+    /// Whether pixels that touch by a corner only are one polygon (8) or not (4).
+    #[arg(long, value_name = "4|8", default_value = "4", value_parser = config::parse_connectivity)]
+    connectivity: bool,
+}
+
+impl PolygonArgs {
+    pub(crate) fn config(&self) -> PolygonConfig {
+        PolygonConfig {
+            min_area: self.min_area,
+            max_uncertainty: self.max_uncertainty,
+            fill_holes: self.fill_holes,
+            simplify_px: self.simplify,
+            corners_connect: self.connectivity,
+        }
+    }
+}
+
 /// What counts as found.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AnswerArgs {
@@ -83,9 +116,6 @@ pub(crate) struct AnswerArgs {
     /// ends with exit code 4.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     on_bad_tile: OnBadTile,
-    /// Leave out smaller polygons: square metres (25) or pixels (40px).
-    #[arg(long, value_name = "M2|PX", default_value = "0px")]
-    min_area: MinArea,
 }
 
 impl AnswerArgs {
@@ -96,7 +126,6 @@ impl AnswerArgs {
             overlap: self.tile_overlap,
             threshold: self.threshold,
             min_presence: self.min_presence,
-            min_area: self.min_area,
             on_bad_tile: self.on_bad_tile,
             ..RunConfig::new(outputs)
         }

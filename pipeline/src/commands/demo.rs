@@ -9,7 +9,7 @@ use model::synthetic::DEMO_PROMPTS;
 
 use crate::commands::preview::{panels, save_png};
 use crate::commands::segment::{SegmentRequest, segment};
-use crate::config::{MinArea, OutputConfig, RunConfig};
+use crate::config::{MinArea, OutputConfig, PolygonConfig, RunConfig};
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
 use crate::outputs::OutputNames;
@@ -53,7 +53,7 @@ pub fn demo(request: DemoRequest) -> Result<(), PipelineError> {
     let out = request.out;
     std::fs::create_dir_all(&out).map_err(|source| PipelineError::Create { path: out.clone(), source })?;
     let outputs = OutputConfig {
-        vector: Some(out.join("found.geojson")),
+        vectors: vec![out.join("found.geojson")],
         raster: Some(out.join("found.tif")),
         overwrite: true,
         ..OutputConfig::default()
@@ -66,7 +66,11 @@ pub fn demo(request: DemoRequest) -> Result<(), PipelineError> {
             prompts: prompts.to_vec(),
             model: request.model,
             device: request.device,
-            run: RunConfig { batch: request.batch, min_area: MIN_AREA, ..RunConfig::new(outputs) },
+            run: RunConfig {
+                batch: request.batch,
+                polygons: PolygonConfig { min_area: MIN_AREA, ..PolygonConfig::default() },
+                ..RunConfig::new(outputs)
+            },
             verbosity: request.verbosity,
             checkpoint: None,
             keep_detections: KEPT,

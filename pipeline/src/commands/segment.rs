@@ -98,7 +98,7 @@ fn checkpointed(
         name: planned_name(&scene)?,
         fingerprint: Fingerprint::of(&scene),
         grid: [0, 0],
-        vectors: absolute(&outputs.vector).into_iter().collect(),
+        vectors: outputs.vectors.iter().filter_map(|path| absolute(&Some(path.clone()))).collect(),
         raster: absolute(&outputs.raster),
         report: absolute(&outputs.report),
     };

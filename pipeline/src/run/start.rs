@@ -129,7 +129,8 @@ impl Stages {
         let setting = self.setting.clone();
         let config = &setting.config;
         let info: SceneInfo = setting.output.clone();
-        let writers = Writers::create(names, &info, config)?;
+        let prompts: Vec<String> = setting.prompts.iter().map(|prompt| prompt.text.clone()).collect();
+        let writers = Writers::create(names, &prompts, &info, config)?;
         let (output, strips) = mpsc::channel(1);
         let stitch = StitchStage {
             plan: setting.plan.clone(),
@@ -147,8 +148,8 @@ impl Stages {
         let write = WriteStage {
             writers,
             info,
-            prompts: setting.prompts.iter().map(|prompt| prompt.text.clone()).collect(),
-            min_area: config.min_area,
+            prompts,
+            polygons: config.polygons,
             keep: keep_detections,
             input: strips,
             cancel: self.cancel.clone(),

@@ -5,6 +5,7 @@
 
 pub mod infer;
 pub mod prepare;
+mod presences;
 pub mod read;
 pub mod recall;
 pub mod record;

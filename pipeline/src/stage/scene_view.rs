@@ -112,6 +112,11 @@ pub struct SceneRows {
 }
 
 impl SceneRows {
+    /// The numbers of the prompts answered so, ascending.
+    pub(crate) fn numbers(&self) -> &[usize] {
+        &self.numbers
+    }
+
     /// Puts the same rows of these answers among those that were blended from tiles, in the order of the prompts. The
     /// rows are of a `part` of the scene, which is `width` wide.
     pub fn join(&self, rows: &mut BlendedRows, width: u32, part: PixelWindow) {

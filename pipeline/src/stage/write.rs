@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use geo_io::{
-    Component, Detection, GeoContext, PendingOutput, RasterOptions, RasterWriter, SceneInfo, StripVectorizer,
-    VectorOptions, VectorWriter, VectorizeOptions,
-};
+use geo_io::{PendingOutput, RasterOptions, RasterWriter, SceneInfo, VectorOptions, VectorWriter};
 use tokio::sync::mpsc::Receiver;
 
-use crate::config::{MinArea, RunConfig};
+use crate::config::{PolygonConfig, RunConfig};
 use crate::error::PipelineError;
-use crate::outputs::OutputNames;
+use crate::outputs::{OutputNames, layers};
+use crate::polygons::{Found, PolygonTracer};
 use crate::stage::{BusyClock, Cancel, StripSet};
 
 /// The open outputs of a run, all under temporary names.
@@ -24,15 +22,42 @@ impl Writers {
     ///
     /// # Errors
     /// An output that exists or cannot be created.
-    pub fn create(names: &OutputNames, info: &SceneInfo, config: &RunConfig) -> Result<Self, PipelineError> {
+    pub fn create(
+        names: &OutputNames,
+        prompts: &[String],
+        info: &SceneInfo,
+        config: &RunConfig,
+    ) -> Result<Self, PipelineError> {
         let overwrite = config.outputs.overwrite;
         let raster_options = RasterOptions { overwrite, raw_uncertainty: config.raw_uncertainty };
-        let vector_options = VectorOptions { rfc7946: config.outputs.rfc7946, overwrite, ..VectorOptions::default() };
+        let vector_options = VectorOptions {
+            rfc7946: config.outputs.rfc7946,
+            overwrite,
+            layers: layers(prompts),
+            several_parts: config.polygons.corners_connect,
+            ..VectorOptions::default()
+        };
+        let wanted = !names.vectors.is_empty();
         let create = |path: &std::path::PathBuf| RasterWriter::create(info, path, &raster_options);
         Ok(Self {
             rasters: names.rasters.iter().map(create).collect::<Result<_, _>>()?,
-            vector: names.vector.as_ref().map(|path| VectorWriter::create(path, info, &vector_options)).transpose()?,
+            vector: wanted.then(|| VectorWriter::create_all(&names.vectors, info, &vector_options)).transpose()?,
         })
+    }
+}
+
+impl Writers {
+    /// Writes the last polygons, and closes and verifies all.
+    fn finish(mut self, tracer: PolygonTracer) -> Result<Written, PipelineError> {
+        let found = tracer.finish(self.vector.as_mut())?;
+        let mut pending = PendingOutput::default();
+        for raster in self.rasters {
+            pending = pending.merge(raster.finish()?);
+        }
+        if let Some(vector) = self.vector {
+            pending = pending.merge(vector.finish()?);
+        }
+        Ok(Written { pending, found })
     }
 }
 
@@ -44,8 +69,8 @@ pub struct WriteStage {
     pub info: SceneInfo,
     /// What was looked for.
     pub prompts: Vec<String>,
-    /// The smallest detection that is written.
-    pub min_area: MinArea,
+    /// How the mask becomes polygons.
+    pub polygons: PolygonConfig,
     /// How many detections to keep for the caller.
     pub keep: usize,
     /// Finished rows from the top.
@@ -58,16 +83,8 @@ pub struct WriteStage {
 pub struct Written {
     /// All outputs but the report.
     pub pending: PendingOutput,
-    /// Detections written, per prompt.
-    pub detections: Vec<u64>,
-    /// Detections smaller than the user wants them, per prompt.
-    pub below_min_area: Vec<u64>,
-    /// Detections whose area is unknown, and which are there although a smallest area was asked for.
-    pub area_unknown: u64,
-    /// Pixels of the mask, per prompt.
-    pub mask_px: Vec<u64>,
-    /// The first detections, as many as were asked for.
-    pub kept: Vec<Detection>,
+    /// What was found.
+    pub found: Found,
 }
 
 impl WriteStage {
@@ -81,7 +98,7 @@ impl WriteStage {
     pub fn run(mut self) -> Result<(Written, Duration), PipelineError> {
         let mut clock = BusyClock::default();
         let size = self.info.size;
-        let mut tracing = Tracing::new(&self)?;
+        let mut tracer = PolygonTracer::new(&self.info, &self.prompts, self.polygons, self.keep)?;
         let mut rows = 0;
         while rows < size.height {
             self.cancel.check(Self::NAME)?;
@@ -92,96 +109,13 @@ impl WriteStage {
                 }
                 for (prompt, strip) in strips.iter().enumerate() {
                     rows = strip.row_off + strip.rows;
-                    tracing.mask_px[prompt] += strip.mask.iter().filter(|&&label| label == 1).count() as u64;
-                    let components = tracing.vectorizers[prompt].push(strip);
-                    tracing.write(prompt, &components, self.writers.vector.as_mut())?;
+                    tracer.push(prompt, strip, self.writers.vector.as_mut())?;
                 }
                 Ok(())
             })?;
         }
         self.cancel.check(Self::NAME)?;
-        let written = clock.time(|| tracing.finish(self.writers))?;
+        let written = clock.time(|| self.writers.finish(tracer))?;
         Ok((written, clock.total()))
-    }
-}
-
-/// Polygons on their way from strips to the file.
-struct Tracing {
-    vectorizers: Vec<StripVectorizer>,
-    context: GeoContext,
-    prompts: Vec<String>,
-    min_area: MinArea,
-    keep: usize,
-    detections: Vec<u64>,
-    below_min_area: Vec<u64>,
-    area_unknown: u64,
-    mask_px: Vec<u64>,
-    kept: Vec<Detection>,
-}
-
-impl Tracing {
-    fn new(stage: &WriteStage) -> Result<Self, PipelineError> {
-        let size = stage.info.size;
-        // Small components are dropped here, not in the vectorizer, so that they are counted.
-        let vectorizer = || StripVectorizer::new(size.width, size.height, VectorizeOptions::default());
-        let none = vec![0; stage.prompts.len()];
-        Ok(Self {
-            vectorizers: stage.prompts.iter().map(|_| vectorizer()).collect(),
-            context: GeoContext::new(&stage.info)?,
-            prompts: stage.prompts.clone(),
-            min_area: stage.min_area,
-            keep: stage.keep,
-            detections: none.clone(),
-            below_min_area: none.clone(),
-            area_unknown: 0,
-            mask_px: none,
-            kept: Vec::new(),
-        })
-    }
-
-    fn write(
-        &mut self,
-        prompt: usize,
-        components: &[Component],
-        mut vector: Option<&mut VectorWriter>,
-    ) -> Result<(), PipelineError> {
-        for component in components {
-            if matches!(self.min_area, MinArea::Px(min) if component.n_px < min) {
-                self.below_min_area[prompt] += 1;
-                continue;
-            }
-            let detection = Detection::from_component(component, &self.context, &self.prompts[prompt])?;
-            // A detection whose area is unknown is kept: nothing is dropped in silence.
-            if matches!((self.min_area, detection.area_m2), (MinArea::M2(min), Some(area)) if area < min) {
-                self.below_min_area[prompt] += 1;
-                continue;
-            }
-            let unknown = matches!(self.min_area, MinArea::M2(min) if min > 0.0) && detection.area_m2.is_none();
-            self.area_unknown += u64::from(unknown);
-            if let Some(vector) = vector.as_mut() {
-                vector.write(&detection)?;
-            }
-            self.detections[prompt] += 1;
-            if self.kept.len() < self.keep {
-                self.kept.push(detection);
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(mut self, mut writers: Writers) -> Result<Written, PipelineError> {
-        for (prompt, vectorizer) in std::mem::take(&mut self.vectorizers).into_iter().enumerate() {
-            let components = vectorizer.finish();
-            self.write(prompt, &components, writers.vector.as_mut())?;
-        }
-        let mut pending = PendingOutput::default();
-        for raster in writers.rasters {
-            pending = pending.merge(raster.finish()?);
-        }
-        if let Some(vector) = writers.vector {
-            pending = pending.merge(vector.finish()?);
-        }
-        let Self { detections, below_min_area, area_unknown, mask_px, kept, .. } = self;
-        Ok(Written { pending, detections, below_min_area, area_unknown, mask_px, kept })
     }
 }
