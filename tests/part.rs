@@ -57,7 +57,8 @@ fn pixels_and_polygons_of_a_part_are_those_of_the_whole() {
         for detection in outcome.detections.iter().filter(|detection| !detection.touches_edge) {
             let same = whole.detections.iter().find(|other| other.geometry == detection.geometry);
             let same = same.unwrap_or_else(|| panic!("no such polygon in the whole: {:?}", detection.bbox));
-            assert_eq!((same.prob_mean, same.n_px), (detection.prob_mean, detection.n_px));
+            assert_eq!((same.prob_mean, same.n_px, &same.id), (detection.prob_mean, detection.n_px, &detection.id));
+            assert_eq!(same.bbox, detection.bbox);
         }
     }
 }

@@ -52,7 +52,7 @@ pub struct Detection {
     pub touches_edge: bool,
     /// Its centre of mass, in the CRS of the scene.
     pub centroid: MapPoint,
-    /// The pixels it spans.
+    /// The pixels of the scene that it spans.
     pub bbox: PixelWindow,
 }
 
@@ -108,13 +108,14 @@ impl Detection {
         };
         let measures = context.measure_all(&component.parts);
         let (col, row) = centre_of_mass(component);
+        let (first_row, first_col) = context.origin();
         let stats = &component.stats;
         // Filled holes are part of the area, but nothing says that they are targets.
         let area_px = doubled_area(component) as f64 / 2.0;
         let mask_share = component.n_px as f64 / area_px;
         Ok(Self {
             geometry,
-            id: stable_id(prompt, component.first_px),
+            id: stable_id(prompt, (component.first_px.0 + first_row, component.first_px.1 + first_col)),
             prompt: prompt.to_owned(),
             prob_mean: stats.prob_mean,
             prob_p10: stats.prob_p10,
@@ -130,7 +131,11 @@ impl Detection {
             n_px: component.n_px,
             touches_edge: component.touches_edge,
             centroid: affine.point(col, row),
-            bbox: component.bbox,
+            bbox: PixelWindow {
+                row_off: component.bbox.row_off + first_row,
+                col_off: component.bbox.col_off + first_col,
+                ..component.bbox
+            },
         })
     }
 }

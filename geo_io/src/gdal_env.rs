@@ -41,9 +41,13 @@ pub fn init_gdal() -> String {
 }
 
 /// Limits the memory GDAL keeps for decoded blocks, for the whole process.
+///
+/// A limit that the user has set by `GDAL_CACHEMAX` is left as it is.
 pub fn set_block_cache_mb(megabytes: u32) {
     init_gdal();
-    set_cache(megabytes);
+    if std::env::var_os("GDAL_CACHEMAX").is_none() {
+        set_cache(megabytes);
+    }
 }
 
 #[expect(unsafe_code, reason = "the safe layer has no way to set the size of the block cache")]

@@ -16,6 +16,7 @@ const PIECE_PX: f64 = 32.0;
 pub struct GeoContext {
     affine: Affine,
     size: PixelSize,
+    origin: (u32, u32),
     geographic: Option<Geographic>,
 }
 
@@ -38,7 +39,7 @@ impl GeoContext {
     /// # Errors
     /// None at present: without a usable CRS the measures of detections are `None`.
     pub fn new(info: &SceneInfo) -> Result<Self, GeoIoError> {
-        Ok(Self::of(info.affine, info.size, info.crs.as_ref()))
+        Ok(Self { origin: info.origin, ..Self::of(info.affine, info.size, info.crs.as_ref()) })
     }
 
     pub(crate) fn of(affine: Affine, size: PixelSize, crs: Option<&crate::crs::SceneCrs>) -> Self {
@@ -46,7 +47,12 @@ impl GeoContext {
             let sound = major.is_finite() && minor.is_finite() && major > 0.0 && minor > 0.0;
             sound.then(|| Geographic { transform, ellipsoid: Geodesic::new(major, (major - minor) / major) })
         });
-        Self { affine, size, geographic }
+        Self { affine, size, origin: (0, 0), geographic }
+    }
+
+    /// Row and column of the raster's first pixel in the scene that it was cut from.
+    pub(crate) fn origin(&self) -> (u32, u32) {
+        self.origin
     }
 
     pub(crate) fn affine(&self) -> &Affine {

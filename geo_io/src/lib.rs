@@ -45,7 +45,7 @@ pub use transform::Affine;
 pub use vector_writer::{PromptLayer, VectorFormat, VectorOptions, VectorWriter};
 pub use vectorize::{Component, ComponentStats, Connectivity, Outline, StripVectorizer, VectorizeOptions};
 pub use window::PixelWindow;
-pub use write_guard::{PendingOutput, pending_copy, pending_file};
+pub use write_guard::{PendingOutput, pending_copy, pending_file, remove_leftovers};
 
 #[cfg(test)]
 mod tests {

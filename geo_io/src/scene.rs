@@ -39,6 +39,8 @@ pub struct SceneInfo {
     pub name: String,
     /// Its size.
     pub size: PixelSize,
+    /// Row and column of its first pixel in the scene that it was cut from; zero for a whole scene.
+    pub origin: (u32, u32),
     /// Where it lies. The identity when the scene has no grid of its own.
     pub affine: Affine,
     /// False when the scene stores no grid, so that outputs store none either.
@@ -114,6 +116,7 @@ impl Scene {
         let info = SceneInfo {
             name: name.to_string_lossy().into_owned(),
             size,
+            origin: (0, 0),
             affine: place.affine,
             has_grid: place.has_grid,
             crs: place.crs,
@@ -177,7 +180,13 @@ impl SceneInfo {
     pub fn cut(&self, part: PixelWindow) -> Self {
         let size = PixelSize { width: part.width, height: part.height };
         let has_grid = self.has_grid || (part.col_off, part.row_off) != (0, 0);
-        Self { size, affine: self.affine.shifted(part.col_off, part.row_off), has_grid, ..self.clone() }
+        Self {
+            size,
+            origin: (self.origin.0 + part.row_off, self.origin.1 + part.col_off),
+            affine: self.affine.shifted(part.col_off, part.row_off),
+            has_grid,
+            ..self.clone()
+        }
     }
 
     /// Refuses to write over the scene itself.

@@ -273,6 +273,20 @@ fn hidden_prefix(file_name: &OsStr) -> OsString {
     prefix
 }
 
+/// Removes what a process that was killed while it wrote an output has left under hidden names.
+///
+/// Only for whoever knows that nobody else is writing this output now. What cannot be removed stays: it is in nobody's way.
+pub fn remove_leftovers(target: &Path) {
+    let Some(prefix) = target.file_name().map(hidden_prefix) else { return };
+    let Ok(entries) = fs::read_dir(folder_of(target)) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
+            let path = entry.path();
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        }
+    }
+}
+
 /// The folder a file lies in; the current one for a bare name.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -324,6 +338,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         drop(pending_file(&folder.path().join("a"), false, b"x").unwrap());
         assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn leftovers_of_one_output_are_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (killed, _) = TempOutput::create(&at("a.tif"), false).unwrap();
+        let (other, _) = TempOutput::create(&at("a.tif.b"), false).unwrap();
+        fs::write(at("a.tif"), "").unwrap();
+        std::mem::forget(killed);
+        remove_leftovers(&at("a.tif"));
+        let left = names(folder.path());
+        assert_eq!(left, [other.path().file_name().unwrap().to_str().unwrap(), "a.tif"]);
     }
 
     #[test]

@@ -35,6 +35,7 @@ fn context() -> GeoContext {
     geo_io::init_gdal();
     let info = SceneInfo {
         name: String::new(),
+        origin: (0, 0),
         size: PixelSize { width: 1000, height: 1000 },
         affine: Affine([0.0, 1.0, 0.0, 0.0, 0.0, -1.0]),
         has_grid: true,

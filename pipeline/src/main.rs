@@ -4,13 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use pipeline::cli::{Cli, usage_line};
+use pipeline::cli::{Cli, classic, usage_line};
 use pipeline::exit::{Exit, one_line};
 use pipeline::panics;
 
 fn main() -> ExitCode {
     panics::silence();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(classic(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             let Some(line) = usage_line(&error) else {

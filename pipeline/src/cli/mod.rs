@@ -13,6 +13,8 @@ mod synth;
 mod train;
 mod weights;
 
+use std::ffi::OsString;
+
 use clap::{Parser, Subcommand};
 
 use crate::error::PipelineError;
@@ -94,6 +96,26 @@ impl Cli {
     }
 }
 
+/// Arguments with GDAL's classic spellings (`-te`, `-srcwin`, ...) as the double-dashed flags they stand for.
+#[must_use]
+pub fn classic(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let spellings = [
+        ("-te", "--bbox"),
+        ("-srcwin", "--srcwin"),
+        ("-cutline", "--cutline"),
+        ("-srcnodata", "--src-nodata"),
+        ("-a_srs", "--assume-crs"),
+        ("-overwrite", "--overwrite"),
+    ];
+    let mut flags = true;
+    let spelled = |argument: OsString| {
+        flags &= argument != "--";
+        let known = spellings.iter().find(|(classic, _)| flags && argument == *classic);
+        known.map_or(argument, |(_, flag)| OsString::from(flag))
+    };
+    arguments.into_iter().map(spelled).collect()
+}
+
 /// A usage error in one line, or nothing when the "error" is the help or the version that was asked for.
 #[must_use]
 pub fn usage_line(error: &clap::Error) -> Option<String> {
@@ -116,6 +138,12 @@ mod tests {
     #[test]
     fn the_flags_do_not_contradict_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_classic_spellings_are_flags_until_flags_end() {
+        let given = ["geophrase", "segment", "-te", "1", "2", "-srcwin", "--", "-te"].map(OsString::from);
+        assert_eq!(classic(given), ["geophrase", "segment", "--bbox", "1", "2", "--srcwin", "--", "-te"]);
     }
 
     #[test]

@@ -85,8 +85,12 @@ pub fn plan(request: PlanRequest) -> Result<(), PipelineError> {
             Err(error) => return Err(error),
         }
     }
+    let is_new = !folder.join(PLAN).exists();
     for scene in 0..plan.scenes.len() {
-        plan.outputs(&folder, scene, false)?;
+        let (names, _) = plan.outputs(&folder, scene, false)?;
+        if is_new && folder.exists() {
+            names.check(false)?;
+        }
     }
     let path = plan.write(&folder)?;
     if request.verbosity >= Verbosity::Summary {

@@ -1,5 +1,6 @@
 //! Runs units of a plan into their logs, and merges the logs of a scene into its files.
 
+use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use crate::checkpoint::log::{LogHeader, LogWriter, SCENE};
 use crate::closing::{Closing, StageOutput};
 use crate::config::QUEUE;
 use crate::error::{PipelineError, Signal};
-use crate::plan::Plan;
+use crate::plan::{PLAN, Plan};
 use crate::processor::processor;
 use crate::report::TileCounts;
 use crate::run::start::{Stages, Work};
@@ -205,6 +206,16 @@ impl UnitRun<'_> {
     }
 }
 
+/// Holds a file against other processes while the returned handle lives; the kernel lets go of it when this one dies.
+fn locked(path: &Path) -> Result<File, PipelineError> {
+    let file = File::open(path).map_err(|source| PipelineError::ReadInput { path: path.to_owned(), source })?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(PipelineError::Locked { path: path.to_owned() }),
+        // A file system without locks: two merges write the same bytes.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
 /// A scene whose units are all finished.
 pub struct MergeJob {
     /// The plan.
@@ -235,9 +246,12 @@ where
         let mut interrupt = Box::pin(interrupt);
         let MergeJob { plan, folder, scene, keep_detections, resumed, overwrite, ram } = job;
         let started = Instant::now();
+        // One merge at a time, so that what a killed one left can be told from what another is writing.
+        let _lock = locked(&folder.join(PLAN))?;
         let opened = plan.clone();
         let (_, mut setting) = loaded(move || opened.open(scene), &mut interrupt).await?;
         let (names, outputs) = plan.outputs(&folder, scene, overwrite)?;
+        names.all().iter().for_each(|path| geo_io::remove_leftovers(path));
         (setting.config.outputs, setting.config.ram) = (outputs, ram);
         let setting = Arc::new(setting);
         let finished = |number: usize| FinishedUnit {
