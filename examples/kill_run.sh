@@ -7,7 +7,7 @@ RANDOM=${2:-1}
 geophrase=${GEOPHRASE:-target/release/geophrase}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$geophrase" synth "$work/scene.tif" --size 1600x1600 --seed 7 --overwrite >/dev/null
+"$geophrase" synth --out "$work/scene.tif" --size 1600x1600 --seed 7 >/dev/null
 segment() {
 	"$geophrase" segment "$work/scene.tif" -p "storage tanks" -p "red roofs" "$@" -q
 }

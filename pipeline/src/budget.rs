@@ -14,11 +14,11 @@ const CACHE_MIB: (u64, u64) = (128, 16);
 /// Rows of blocks that the writer of a raster collects.
 const WRITER_ROWS: u64 = 512;
 /// What the program, its libraries and its threads take besides the model.
-const PROGRAM_BYTES: u64 = 64 * MIB;
+const PROGRAM_BYTES: u64 = 24 * MIB;
 /// What the network needs per pixel of a tile while it answers: measured with the shipped model, rounded up.
-const NETWORK_BYTES_PER_PX: u64 = 2560;
+const NETWORK_BYTES_PER_PX: u64 = 704;
 /// The same for each prompt.
-const DECODER_BYTES_PER_PX: u64 = 640;
+const DECODER_BYTES_PER_PX: u64 = 192;
 /// Finished rows are handed on in pieces of about so many bytes.
 const STRIP_BYTES: u64 = 8 * MIB;
 /// Pieces of finished rows that exist at once: being cut, waiting, being written.
@@ -146,6 +146,8 @@ struct Cost {
     network: u64,
     /// One row of blocks of the file, as far as a tile reaches into it: read in one piece.
     block: u64,
+    /// All that GDAL could keep, of the scene and of the rasters.
+    cached: u64,
     /// Answers about the whole scene.
     scene_view: u64,
     tile_px: u64,
@@ -178,6 +180,7 @@ impl Cost {
             answer: tile_px * tile_px * (4 * layers * prompts + 1),
             network: network_px * (NETWORK_BYTES_PER_PX + DECODER_BYTES_PER_PX * prompts),
             block: 3 * 4 * blocks,
+            cached: width * height * (3 * 4 + prompts * (4 * layers + 1)),
             scene_view: scene_px * (16 + 4 * layers * setting.views.by_scene().len() as u64),
             tile_px,
         }
@@ -197,7 +200,7 @@ impl Cost {
             + self.writers
             + self.scene_view
             + self.network
-            + u64::from(resources.cache_mib) * MIB
+            + self.cached.min(u64::from(resources.cache_mib) * MIB)
             + readers * self.block
             + self.tile * (readers * (queue + 1) + wait + batch + 1)
             + self.answer * (wait + batch + 1)
