@@ -12,7 +12,7 @@ while read -r width height ram; do
 		-a_ullr 500000 5300000 $((500000 + width / 2)) $((5300000 - height / 2)) \
 		-co TILED=YES -co SPARSE_OK=TRUE -co COMPRESS=DEFLATE -co BIGTIFF=YES "$scene"
 	# A piece of ground in the middle and one at the far corner.
-	python3 - "$scene" "$work/ground.tif" <<'PY'
+	"${PYTHON:-python3}" - "$scene" "$work/ground.tif" <<'PY'
 import sys
 from osgeo import gdal
 gdal.UseExceptions()
@@ -21,7 +21,7 @@ for col, row in [(scene.RasterXSize // 2, scene.RasterYSize // 2), (scene.Raster
     scene.WriteArray(ground.clip(1), col, row)
 PY
 	"$geophrase" segment "$scene" -p "storage tanks" -o "$work/found.geojson" --raster "$work/found.tif" --overwrite -q --ram "${ram}M"
-	python3 - "$width x $height" "$ram" "$work/found.report.json" <<'PY'
+	"${PYTHON:-python3}" - "$width x $height" "$ram" "$work/found.report.json" <<'PY'
 import json, sys
 report = json.load(open(sys.argv[3]))
 tiles = report["tiles"]
