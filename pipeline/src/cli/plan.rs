@@ -65,7 +65,11 @@ impl PlanArgs {
             prompts: self.prompts,
             model: self.engine.model,
             device: self.engine.device,
-            run: RunConfig { raw_uncertainty: self.raw_uncertainty, polygons: self.polygons.config(), ..self.answers.config(self.views, outputs) },
+            run: RunConfig {
+                raw_uncertainty: self.raw_uncertainty,
+                polygons: self.polygons.config(),
+                ..self.answers.config(self.views, outputs)
+            },
             folder: self.out,
             formats: self.formats,
             raster: !self.no_raster,
