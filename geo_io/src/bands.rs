@@ -53,6 +53,15 @@ impl Sample {
         }
     }
 
+    /// Bytes of one stored sample.
+    pub(crate) fn bytes_of(band: &RasterBand) -> u64 {
+        match band.band_type() {
+            // The safe layer has no names for complex types; the largest takes 16 bytes.
+            GdalDataType::Unknown => 16,
+            known => u64::from(known.bytes()),
+        }
+    }
+
     pub(crate) fn name(self) -> String {
         match self {
             Self::U8 => "Byte".to_owned(),

@@ -4,7 +4,7 @@
 //! So what GDAL says is collected here, per thread and per piece of work, and never printed.
 
 use std::cell::RefCell;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::sync::Once;
 
 use gdal::errors::{CplErrType, GdalError};
@@ -111,6 +111,28 @@ fn failure_of(error: &GdalError, failures: &[String]) -> GdalFailure {
     }
 }
 
+/// Opens a stranger's file with one driver and without its overviews, which may lie anywhere.
+pub(crate) fn open_untrusted(name: &OsStr, driver: &str) -> Result<Dataset, GdalFailure> {
+    let open_flags =
+        GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
+    tolerant(|| {
+        let options = DatasetOptions {
+            open_flags,
+            allowed_drivers: Some(&[driver]),
+            open_options: Some(&["OVERVIEW_LEVEL=NONE"]),
+            sibling_files: None,
+        };
+        Dataset::open_ex(name, options)
+    })
+}
+
+/// No grids for datum shifts from the network.
+#[expect(unsafe_code, reason = "the safe layer has no switch for the network of PROJ")]
+pub(crate) fn keep_proj_off_the_network() {
+    // SAFETY: a plain setter, callable at any time from any thread.
+    unsafe { gdal_sys::OSRSetPROJEnableNetwork(0) }
+}
+
 /// Opens a raster by any name GDAL knows, including names that are not UTF-8.
 pub(crate) fn open_raster(name: &OsStr) -> Result<Dataset, GdalFailure> {
     let flags = GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
@@ -118,6 +140,37 @@ pub(crate) fn open_raster(name: &OsStr) -> Result<Dataset, GdalFailure> {
         Some(name) => Dataset::open_ex(name, DatasetOptions { open_flags: flags, ..Default::default() }),
         None => open_bytes(name, flags.bits()),
     })
+}
+
+/// The files a dataset is made of, as GDAL counts them: the file itself, side files, sources of a VRT.
+#[expect(unsafe_code, reason = "the safe layer has no list of files")]
+pub(crate) fn files_of(dataset: &Dataset) -> Vec<OsString> {
+    let mut files = Vec::new();
+    // SAFETY: the handle lives as long as the borrow. The list is ours to free, ends in a null pointer, and each of its
+    // texts ends in NUL; they are copied before it is freed.
+    unsafe {
+        let list = gdal_sys::GDALGetFileList(dataset.c_dataset());
+        if list.is_null() {
+            return files;
+        }
+        let mut next = list;
+        while !(*next).is_null() {
+            files.push(os_string(CStr::from_ptr(*next).to_bytes()));
+            next = next.add(1);
+        }
+        gdal_sys::CSLDestroy(list);
+    }
+    files
+}
+
+#[cfg(unix)]
+fn os_string(bytes: &[u8]) -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec())
+}
+
+#[cfg(not(unix))]
+fn os_string(bytes: &[u8]) -> OsString {
+    String::from_utf8_lossy(bytes).into_owned().into()
 }
 
 #[expect(unsafe_code, reason = "the safe layer replaces bytes that are not UTF-8, and so opens another name")]

@@ -3,6 +3,7 @@
 use gdal::Dataset;
 use gdal::errors::GdalError;
 use gdal::raster::RasterBand;
+use serde::Serialize;
 
 use crate::bands::{Colour, Sample};
 use crate::error::GdalFailure;
@@ -22,6 +23,18 @@ enum Validity {
     Shared(u8),
     /// Each band has its own; integers hold data unless all bands say nodata, floats only if no band does.
     PerBand { need_all: bool },
+}
+
+/// Where a scene says which of its pixels hold data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValiditySource {
+    /// Nowhere: every pixel holds data.
+    Everywhere,
+    /// A mask band or alpha.
+    Mask,
+    /// Values of the bands: nodata, NaN.
+    Bands,
 }
 
 /// How the bands of a scene are read, decided once.
@@ -67,6 +80,15 @@ impl PixelReader {
 
     pub(crate) fn colour(&self) -> &Colour {
         &self.colour
+    }
+
+    pub(crate) fn validity_source(&self) -> ValiditySource {
+        match self.validity {
+            Validity::Everywhere if self.samples.iter().any(|sample| sample.is_float()) => ValiditySource::Bands,
+            Validity::Everywhere => ValiditySource::Everywhere,
+            Validity::Shared(_) => ValiditySource::Mask,
+            Validity::PerBand { .. } => ValiditySource::Bands,
+        }
     }
 
     pub(crate) fn sample(&self) -> Sample {

@@ -9,14 +9,15 @@ use serde::Serialize;
 use crate::bands;
 use crate::crs::SceneCrs;
 use crate::error::{GdalFailure, GeoIoError};
-use crate::gdal_env::open_raster;
+use crate::gdal_env::{open_raster, open_untrusted};
 use crate::geodesy::GeoContext;
 use crate::georeference::{self, Lost};
 use crate::grid::PixelSize;
-use crate::pixels::PixelReader;
+use crate::pixels::{PixelReader, ValiditySource};
 use crate::scaling::{ScaleChoice, ScalingInfo};
 use crate::statistics;
 use crate::transform::Affine;
+use crate::untrusted::{self, Trust};
 use crate::window::PixelWindow;
 
 /// What the user may decide about how a scene is read.
@@ -30,6 +31,8 @@ pub struct SceneOptions {
     pub assume_crs: Option<String>,
     /// Work in pixel coordinates when the scene has no CRS.
     pub allow_no_crs: bool,
+    /// Whom the scene comes from.
+    pub trust: Trust,
 }
 
 /// What is known about an open scene.
@@ -53,6 +56,8 @@ pub struct SceneInfo {
     pub data_type: String,
     /// How values become 0 to 255.
     pub scaling: ScalingInfo,
+    /// Where it says which pixels hold data.
+    pub validity: ValiditySource,
     /// Ground size of the pixel in the middle of the scene, `None` where it cannot be known.
     pub pixel_size_m: Option<f64>,
     /// What the user should know, in sentences without a full stop: `one band: used as grey`.
@@ -81,6 +86,7 @@ pub struct Scene {
     dataset: Dataset,
     reader: PixelReader,
     info: SceneInfo,
+    trust: Trust,
 }
 
 impl Scene {
@@ -90,7 +96,7 @@ impl Scene {
     /// Missing, unreadable and unusable scenes, each with the remedy; bands or a scale that do not fit.
     pub fn open(name: &OsStr, options: &SceneOptions) -> Result<Self, GeoIoError> {
         let unusable = |reason: String| GeoIoError::UnusableScene { name: name.to_owned(), reason };
-        let dataset = open_raster(name).map_err(|failure| not_opened(name, failure))?;
+        let dataset = open(name, options.trust)?;
         let mut notes = Vec::new();
         let colour =
             bands::choose(&dataset, options.bands.as_deref(), &mut notes).map_err(|refusal| match refusal {
@@ -123,11 +129,12 @@ impl Scene {
             bands: reader.colour().bands(),
             data_type: reader.sample().name(),
             scaling,
+            validity: reader.validity_source(),
             pixel_size_m,
             notes,
             block: block_of(&dataset, &reader),
         };
-        Ok(Self { name: name.to_owned(), dataset, reader, info })
+        Ok(Self { name: name.to_owned(), dataset, reader, info, trust: options.trust })
     }
 
     /// The name it was opened by.
@@ -145,12 +152,13 @@ impl Scene {
     /// # Errors
     /// When it cannot be opened any more or has changed.
     pub fn reopen(&self) -> Result<Self, GeoIoError> {
-        let dataset = open_raster(&self.name).map_err(|failure| not_opened(&self.name, failure))?;
+        let dataset = open(&self.name, self.trust)?;
         if size_of(&dataset) != Some(self.info.size) || dataset.raster_count() != self.dataset.raster_count() {
             let source = GdalFailure::new("its size or bands have changed since it was first opened").into();
             return Err(GeoIoError::OpenScene { name: self.name.clone(), source });
         }
-        Ok(Self { name: self.name.clone(), dataset, reader: self.reader.clone(), info: self.info.clone() })
+        let (name, reader, info) = (self.name.clone(), self.reader.clone(), self.info.clone());
+        Ok(Self { name, dataset, reader, info, trust: self.trust })
     }
 
     /// Three bands on the 0 to 255 scale, and where they hold data.
@@ -200,6 +208,22 @@ impl SceneInfo {
             _ => Ok(()),
         }
     }
+}
+
+/// Opens a scene as its origin allows.
+fn open(name: &OsStr, trust: Trust) -> Result<Dataset, GeoIoError> {
+    let Trust::Untrusted { max_px } = trust else {
+        return open_raster(name).map_err(|failure| not_opened(name, failure));
+    };
+    let refused = |reason: String| GeoIoError::UnusableScene { name: name.to_owned(), reason };
+    if Path::new(name).symlink_metadata().is_err() {
+        return Err(GeoIoError::MissingScene { name: name.to_owned() });
+    }
+    untrusted::distrust_scenes();
+    let driver = untrusted::driver_for(name).map_err(refused)?;
+    let dataset = open_untrusted(name, driver).map_err(|failure| not_opened(name, failure))?;
+    untrusted::inspect(&dataset, name, max_px).map_err(refused)?;
+    Ok(dataset)
 }
 
 fn size_of(dataset: &Dataset) -> Option<PixelSize> {

@@ -7,6 +7,7 @@ use model::{
 };
 
 use crate::error::PipelineError;
+use crate::kept_model;
 use crate::report::ModelReport;
 use crate::view::prompts::PromptSpec;
 
@@ -19,8 +20,16 @@ pub fn open(
     prompts: &[String],
     options: &SegmenterOptions,
 ) -> Result<Box<dyn Segmenter>, PipelineError> {
-    let mut segmenter = open_segmenter(folder, options)?;
+    let mut segmenter = match kept_model::take(folder, options) {
+        Some(kept) => kept,
+        None => kept_model::lend(opened(folder, options)?, folder, options),
+    };
     segmenter.ask(prompts)?;
+    Ok(segmenter)
+}
+
+fn opened(folder: &Path, options: &SegmenterOptions) -> Result<Box<dyn Segmenter>, PipelineError> {
+    let segmenter = open_segmenter(folder, options)?;
     if segmenter.info().device == "cpu" {
         return Ok(Box::new(OneByOne(segmenter)));
     }

@@ -184,6 +184,12 @@ pub enum PipelineError {
     /// The runtime that supervises the stages could not be started.
     #[error("cannot start the stages")]
     Runtime(#[source] std::io::Error),
+    /// A job of many scenes ended without having done all it was asked.
+    #[error(transparent)]
+    Batch(#[from] crate::batch::error::BatchError),
+    /// The machine lacks something that a run needs.
+    #[error(transparent)]
+    Unfit(#[from] crate::commands::doctor::Unfit),
     /// The user or the system asked a training run to end.
     #[error(
         "{} after step {step} of {steps}: the same command goes on from there",
@@ -252,6 +258,8 @@ impl PipelineError {
                 ErrorKind::Internal => Exit::Bug,
             },
             Self::Model(error) => model_exit(error),
+            Self::Batch(error) => error.exit(),
+            Self::Unfit(unfit) => unfit.exit,
             Self::NoModel { .. } | Self::OtherPlan { .. } | Self::PlanMismatch { .. } => Exit::Config,
             Self::ReadInput { .. } | Self::NoTile { .. } | Self::DamagedLog { .. } => Exit::UnreadableScene,
             Self::Holes { .. } | Self::ScenesFailed { .. } => Exit::Incomplete,

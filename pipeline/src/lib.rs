@@ -3,6 +3,7 @@
 //! This crate knows time, threads, flags and the files a user names. Pixels and polygons are `geo_io`'s, tensors and
 //! words are `model`'s; the two meet only here.
 
+pub mod batch;
 pub mod budget;
 pub mod checkpoint;
 pub mod cli;
@@ -13,7 +14,9 @@ pub mod engine;
 pub mod error;
 pub mod exit;
 pub mod fingerprint;
+pub mod kept_model;
 pub mod logging;
+pub mod machine;
 pub mod mosaic;
 pub mod outputs;
 pub mod panics;
@@ -23,6 +26,7 @@ pub mod polygons;
 pub mod processor;
 pub mod progress;
 pub mod report;
+mod rows;
 pub mod run;
 pub mod scenes;
 pub mod setting;

@@ -1,12 +1,11 @@
 //! The program `geophrase`: parses flags, runs a command, says in one line why it failed.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use pipeline::cli::{Cli, classic, usage_line};
 use pipeline::exit::{Exit, one_line};
-use pipeline::panics;
+use pipeline::{logging, panics};
 
 fn main() -> ExitCode {
     panics::silence();
@@ -28,7 +27,6 @@ fn main() -> ExitCode {
 }
 
 fn failed(line: &str, exit: Exit) -> ExitCode {
-    // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "geophrase: {line}");
+    logging::say_why(line, exit);
     exit.into()
 }

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use geo_io::{Scene, SceneOptions, pending_file};
+use geo_io::{Scene, SceneOptions, Trust, pending_file};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{OnBadTile, OutputConfig, PolygonConfig, RunConfig};
@@ -60,6 +60,8 @@ pub struct PlanOptions {
     pub scale: String,
     pub assume_crs: Option<String>,
     pub allow_no_crs: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untrusted_max_px: Option<u64>,
     pub part: Part,
     pub resolution: String,
     pub frame: String,
@@ -136,6 +138,10 @@ impl PlanOptions {
             scale: scene.scale.to_string(),
             assume_crs: scene.assume_crs.clone(),
             allow_no_crs: scene.allow_no_crs,
+            untrusted_max_px: match scene.trust {
+                Trust::Trusted => None,
+                Trust::Untrusted { max_px } => Some(max_px),
+            },
             part: run.part,
             resolution: run.views.resolution.to_string(),
             frame: run.views.frame.to_string(),
@@ -161,6 +167,7 @@ impl PlanOptions {
             scale: parsed(&self.scale)?,
             assume_crs: self.assume_crs.clone(),
             allow_no_crs: self.allow_no_crs,
+            trust: self.untrusted_max_px.map_or(Trust::Trusted, |max_px| Trust::Untrusted { max_px }),
         })
     }
 

@@ -2,6 +2,7 @@
 // Each test file uses its own part of this module.
 #![expect(dead_code, reason = "every test binary compiles this module and uses only a part of it")]
 
+pub(crate) mod desk;
 pub(crate) mod tiff;
 
 use std::ffi::OsString;

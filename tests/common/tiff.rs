@@ -54,6 +54,8 @@ pub(crate) struct Tiff {
     pub(crate) nodata: Option<&'static str>,
     /// 256 colours as red, green, blue.
     pub(crate) palette: Option<Vec<[u8; 3]>>,
+    /// What GDAL's metadata tag holds.
+    pub(crate) metadata: Option<String>,
     /// The last band is alpha.
     pub(crate) alpha: bool,
     /// Samples `[row, col, band]` as bytes.
@@ -70,7 +72,7 @@ impl Tiff {
             }
         }
         let (sample, place) = (Sample::Byte, Place::Utm);
-        Self { width, height, bands, sample, place, nodata: None, palette: None, alpha: false, data }
+        Self { width, height, bands, sample, place, nodata: None, palette: None, metadata: None, alpha: false, data }
     }
 
     /// A picture of floats in UTM.
@@ -124,6 +126,10 @@ impl Tiff {
         if let Some(nodata) = self.nodata {
             let text = format!("{nodata}\0").into_bytes();
             fields.push(Field { tag: 42113, kind: 2, count: text.len() as u32, bytes: text });
+        }
+        if let Some(metadata) = &self.metadata {
+            let text = format!("{metadata}\0").into_bytes();
+            fields.push(Field { tag: 42112, kind: 2, count: text.len() as u32, bytes: text });
         }
         if self.place == Place::Rpcs {
             let mut numbers = vec![1.0, 1.0, 100.0, 100.0, 45.0, 15.0, 100.0, 100.0, 100.0, 0.1, 0.1, 100.0];

@@ -1,9 +1,12 @@
 //! The command line: flags and what they mean, no work.
 
 mod ablate;
+mod batch;
 mod dataset;
 mod demo;
+mod doctor;
 mod eval;
+mod info;
 mod model;
 mod plan;
 mod preview;
@@ -11,6 +14,7 @@ mod segment;
 mod shared;
 mod synth;
 mod train;
+mod watch;
 mod weights;
 
 use std::ffi::OsString;
@@ -18,7 +22,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::error::PipelineError;
-use crate::logging::{self, Verbosity};
+use crate::logging::{self, LogFormat, Verbosity};
 
 /// Finds in satellite and aerial scenes what a phrase refers to, and says where it may be wrong.
 #[derive(Debug, Parser)]
@@ -30,6 +34,9 @@ pub struct Cli {
     /// Say nothing but errors.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
+    /// What lines on standard error look like; json makes one object of each.
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -48,6 +55,14 @@ enum Command {
     Merge(plan::MergeArgs),
     /// Run units of a plan as they are asked for, one JSON line each.
     Worker(plan::WorkerArgs),
+    /// Work through many scenes with nobody watching: what is done is skipped, what is bad is named.
+    Batch(batch::BatchArgs),
+    /// Work on scenes as they come into a folder.
+    Watch(watch::WatchArgs),
+    /// Say what the program would read of a scene, and what looking through it takes.
+    Info(info::InfoArgs),
+    /// Check that this machine has what a run needs.
+    Doctor(doctor::DoctorArgs),
     /// Draw a georeferenced scene, or a data set, with exact truth.
     Synth(synth::SynthArgs),
     /// Train a model by a recipe.
@@ -75,7 +90,7 @@ impl Cli {
     /// Whatever stopped the command.
     pub fn run(self) -> Result<(), PipelineError> {
         let verbosity = Verbosity::from_flags(self.quiet, self.verbose);
-        logging::init(verbosity);
+        logging::init(verbosity, self.log_format);
         match self.command {
             Command::Segment(args) => args.run(verbosity),
             Command::Plan(args) => args.run(verbosity),
@@ -83,6 +98,10 @@ impl Cli {
             Command::Status(args) => args.run(),
             Command::Merge(args) => args.run(verbosity),
             Command::Worker(args) => args.run(),
+            Command::Batch(args) => args.run(verbosity),
+            Command::Watch(args) => args.run(verbosity),
+            Command::Info(args) => args.run(),
+            Command::Doctor(args) => args.run(),
             Command::Synth(args) => args.run(verbosity),
             Command::Train(args) => args.run(verbosity),
             Command::Ablate(args) => args.run(verbosity),

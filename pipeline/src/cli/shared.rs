@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use geo_io::{ScaleChoice, SceneOptions};
+use geo_io::{ScaleChoice, SceneOptions, Trust};
 use model::DeviceChoice;
 
 use crate::budget::Ram;
@@ -27,6 +27,25 @@ pub(crate) struct SceneArgs {
     /// Work in pixel coordinates when the scene has no CRS.
     #[arg(long)]
     allow_no_crs: bool,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// Whom scenes come from.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// The scene comes from a stranger: one plain file of a common format, no files beside it, no network.
+    #[arg(long)]
+    untrusted: bool,
+    /// The most pixels that an untrusted scene may have.
+    #[arg(long, value_name = "N", requires = "untrusted", default_value_t = geo_io::MAX_UNTRUSTED_PX)]
+    max_pixels: u64,
+}
+
+impl TrustArgs {
+    pub(crate) fn trust(self) -> Trust {
+        if self.untrusted { Trust::Untrusted { max_px: self.max_pixels } } else { Trust::Trusted }
+    }
 }
 
 impl SceneArgs {
@@ -36,6 +55,7 @@ impl SceneArgs {
             scale: self.scale,
             assume_crs: self.assume_crs,
             allow_no_crs: self.allow_no_crs,
+            trust: self.trust.trust(),
         }
     }
 }

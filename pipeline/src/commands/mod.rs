@@ -1,10 +1,13 @@
 //! The work behind the commands; flags are in `cli`.
 
 pub mod ablate;
+pub mod batch;
 pub mod dataset;
 pub mod demo;
+pub mod doctor;
 pub mod dry_run;
 pub mod eval;
+pub mod info;
 pub mod merge;
 pub mod model;
 pub mod plan;
@@ -14,5 +17,6 @@ pub mod segment;
 pub mod status;
 pub mod synth;
 pub mod train;
+pub mod watch;
 pub mod weights;
 pub mod worker;

@@ -10,11 +10,7 @@ use model::weights::ModelFolder;
 
 use crate::config::find_model;
 use crate::error::PipelineError;
-
-/// Columns of a row's name.
-const NAME: usize = 14;
-/// Columns of a line.
-const WIDTH: usize = 100;
+use crate::rows::push;
 
 /// Prints what a model folder holds.
 ///
@@ -26,7 +22,7 @@ pub fn info(folder: Option<PathBuf>) -> Result<(), PipelineError> {
     let config = ModelConfig::read(&path.join("config.json"))?;
     let weights: usize = folder.tensors()?.tensors.values().map(|tensor| tensor.values.len()).sum();
     folder.tokenizer(config.max_tokens)?;
-    let mut text = format!("{:NAME$}{}\n", "folder", path.display());
+    let mut text = format!("{:14}{}\n", "folder", path.display());
     push(&mut text, "hash", &folder.hash()?);
     push(&mut text, "weights", &format!("{:.1} million values, undamaged", weights as f64 / 1e6));
     text.push_str(&described(&config));
@@ -109,27 +105,6 @@ fn counted(name: &str, count: u64) -> String {
     if count == 0 { name.to_owned() } else { format!("{name} {count}") }
 }
 
-/// A row: its name, and words that go on below each other.
-fn push(text: &mut String, name: &str, words: &str) {
-    let mut line = format!("{name:NAME$}");
-    let mut empty = true;
-    for word in words.split_whitespace() {
-        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            text.push_str(line.trim_end());
-            text.push('\n');
-            line = " ".repeat(NAME);
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    text.push_str(line.trim_end());
-    text.push('\n');
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -157,7 +132,7 @@ mod tests {
             licence_note: "not for sale".to_owned(),
         };
         let text = described(&config);
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         assert!(
             text.contains("trained on    drawn scenes (research)\n              real scenes, 2000 pictures"),
             "{text}"

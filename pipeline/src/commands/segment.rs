@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use crate::config::{RunConfig, UNIT_TILES, find_model};
 use crate::engine;
 use crate::error::{PipelineError, Signal};
 use crate::fingerprint::Fingerprint;
-use crate::logging::Verbosity;
+use crate::logging::{self, Verbosity};
 use crate::outputs::OutputNames;
 use crate::plan::{Plan, PlanOptions, PlannedScene, planned_name};
 use crate::run::units::{MergeJob, UnitsJob, merge, run_units};
@@ -66,8 +65,7 @@ pub fn segment(request: SegmentRequest, interrupt: impl Future<Output = Signal>)
     } else if verbosity.watched() {
         lines.extend(report.notes.iter().map(|note| format!("note: {note}\n")));
     }
-    // Nobody is left to tell when standard error is closed.
-    let _ = std::io::stderr().write_all(lines.as_bytes());
+    lines.lines().for_each(logging::say);
     Ok(outcome)
 }
 

@@ -1,0 +1,399 @@
+//! The file that says what a job is: which scenes, what to find, how, and where results go.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use geo_io::{MAX_UNTRUSTED_PX, ScaleChoice, SceneOptions, Trust};
+use model::DeviceChoice;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
+
+use super::error::BatchError;
+use crate::budget::Ram;
+use crate::commands::segment::checked_prompts;
+use crate::config::{
+    BATCH, MinArea, OnBadTile, OutputConfig, PolygonConfig, RunConfig, parse_connectivity, parse_presence,
+    parse_simplify, parse_threshold, parse_uncertainty,
+};
+use crate::error::PipelineError;
+use crate::plan::PlanOptions;
+use crate::tiling::Overlap;
+use crate::view::choice::{FrameChoice, Resolution, ViewConfig, ViewSizes};
+use crate::view::part::Part;
+
+/// Largest job file that is read.
+const MAX_BYTES: u64 = 4 << 20;
+/// Extensions of the files that count as scenes when a folder is named.
+const EXTENSIONS: [&str; 12] = ["tif", "tiff", "jp2", "j2k", "vrt", "img", "ntf", "nitf", "png", "jpg", "jpeg", "webp"];
+
+/// A job as its file says it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobFile {
+    /// Names, patterns, `@lists` and folders.
+    pub scenes: Vec<String>,
+    /// What to find.
+    pub prompts: Vec<String>,
+    /// The folder that results go to.
+    pub output: PathBuf,
+    /// How results are named after their scene.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Whether polygons are written, and in which format.
+    #[serde(default)]
+    pub polygons: PolygonFormats,
+    /// Whether probability, uncertainty and mask are written.
+    #[serde(default)]
+    pub raster: bool,
+    /// A GeoPackage with the detections of all scenes.
+    pub collect: Option<PathBuf>,
+    /// Extensions of the files that are scenes in a folder.
+    #[serde(default = "default_extensions")]
+    pub extensions: Vec<String>,
+    /// The model folder.
+    pub model: Option<PathBuf>,
+    /// The device to compute on.
+    #[serde(default, deserialize_with = "spelled")]
+    pub device: DeviceChoice,
+    /// Whether scenes come from strangers.
+    #[serde(default)]
+    pub untrusted: bool,
+    /// The most pixels that such a scene may have.
+    #[serde(default = "default_max_pixels")]
+    pub max_pixels: u64,
+    /// The flags of `segment`.
+    #[serde(default)]
+    pub options: JobOptions,
+    /// The folder that names in the file are relative to: that of the file.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// The formats of polygons, by their extensions: `"gpkg"`, `["geojson", "fgb"]` or `"none"`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum PolygonFormats {
+    /// One, or none at all.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl Default for PolygonFormats {
+    fn default() -> Self {
+        Self::One("geojson".to_owned())
+    }
+}
+
+impl PolygonFormats {
+    /// The extensions, checked.
+    fn extensions(&self) -> Result<Vec<&str>, String> {
+        // Not .shp, which would be several files of which only one is known by name.
+        const KNOWN: [&str; 5] = ["geojson", "geojsonl", "geojsons", "gpkg", "fgb"];
+        let extensions: Vec<&str> = match self {
+            Self::One(none) if none == "none" => Vec::new(),
+            Self::One(one) => vec![one],
+            Self::Several(several) => several.iter().map(String::as_str).collect(),
+        };
+        match extensions.iter().find(|extension| !KNOWN.contains(extension)) {
+            Some(unknown) => Err(format!("polygons: {unknown:?} is none of {}, none", KNOWN.join(", "))),
+            None => Ok(extensions),
+        }
+    }
+}
+
+/// The flags of `segment` that shape results, by the same names.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JobOptions {
+    bands: Option<Vec<usize>>,
+    #[serde(deserialize_with = "spelled")]
+    scale: ScaleChoice,
+    assume_crs: Option<String>,
+    allow_no_crs: bool,
+    threshold: Option<Spelled>,
+    min_presence: Option<Spelled>,
+    bbox: Option<[f64; 4]>,
+    srcwin: Option<[u32; 4]>,
+    min_area: Option<Spelled>,
+    max_uncertainty: Option<Spelled>,
+    fill_holes: Option<Spelled>,
+    simplify: Option<Spelled>,
+    connectivity: Option<Spelled>,
+    tile_overlap: Option<Spelled>,
+    resolution: Option<Spelled>,
+    frame: Option<Spelled>,
+    views: Option<Spelled>,
+    on_bad_tile: Option<OnBadTile>,
+    raw_uncertainty: bool,
+    rfc7946: bool,
+    batch: Option<usize>,
+    ram: Option<Spelled>,
+}
+
+/// A value that may be written as a number or as text: `0.3` or `"0.3m"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Spelled {
+    Text(String),
+    Whole(i64),
+    Number(f64),
+}
+
+impl Display for Spelled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Whole(number) => number.fmt(f),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+fn spelled<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
+    Spelled::deserialize(deserializer)?.to_string().parse().map_err(D::Error::custom)
+}
+
+fn default_name() -> String {
+    "{stem}".to_owned()
+}
+
+fn default_max_pixels() -> u64 {
+    MAX_UNTRUSTED_PX
+}
+
+fn default_extensions() -> Vec<String> {
+    EXTENSIONS.map(str::to_owned).to_vec()
+}
+
+/// What shapes the results of a job besides the scenes; equal settings and an equal scene give equal results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Version of what outputs hold; raised when a later program would write something else.
+    pub schema: u32,
+    /// Hash of the model folder.
+    pub model: String,
+    /// What is looked for.
+    pub prompts: Vec<String>,
+    /// Extensions of the polygons.
+    pub polygons: Vec<String>,
+    /// Whether there are rasters.
+    pub raster: bool,
+    /// Every option that shapes results.
+    pub options: PlanOptions,
+}
+
+impl JobFile {
+    /// The job in a file; names in it are relative to the folder of the file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is not such a job, or asks for the impossible.
+    pub fn read(path: &Path) -> Result<Self, PipelineError> {
+        let cannot = |source| PipelineError::ReadInput { path: path.to_owned(), source };
+        let refuse = |reason: String| BatchError::JobFile { path: path.to_owned(), reason };
+        if std::fs::metadata(path).map_err(cannot)?.len() > MAX_BYTES {
+            return Err(refuse(format!("it is larger than {MAX_BYTES} bytes")).into());
+        }
+        let text = std::fs::read_to_string(path).map_err(cannot)?;
+        let mut job = Self::parse(&text).map_err(refuse)?;
+        job.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        job.prompts = checked_prompts(&job.prompts)?;
+        Ok(job)
+    }
+
+    /// The job in a text.
+    fn parse(text: &str) -> Result<Self, String> {
+        let job: Self = toml::from_str(text).map_err(|cause| {
+            let line = cause.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+            format!("{place}{}", cause.message())
+        })?;
+        if job.scenes.is_empty() {
+            return Err("scenes is empty".to_owned());
+        }
+        if job.prompts.is_empty() {
+            return Err("prompts is empty".to_owned());
+        }
+        if job.polygons.extensions()?.is_empty() && !job.raster {
+            return Err("nothing to write: polygons is none and raster is false".to_owned());
+        }
+        if job.collect.is_some() {
+            return Err("collect is not possible yet".to_owned());
+        }
+        job.run_config(OutputConfig::default())?;
+        Ok(job)
+    }
+
+    /// A name in the file as seen from the working folder.
+    #[must_use]
+    pub fn at(&self, name: &Path) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The extensions of the polygons.
+    #[must_use]
+    pub fn polygon_extensions(&self) -> Vec<&str> {
+        // They were checked when the file was read.
+        self.polygons.extensions().unwrap_or_default()
+    }
+
+    /// How scenes are read.
+    #[must_use]
+    pub fn scene_options(&self) -> SceneOptions {
+        let JobOptions { bands, scale, assume_crs, allow_no_crs, .. } = self.options.clone();
+        SceneOptions { bands, scale, assume_crs, allow_no_crs, trust: self.trust() }
+    }
+
+    /// Whom scenes come from.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        if self.untrusted { Trust::Untrusted { max_px: self.max_pixels } } else { Trust::Trusted }
+    }
+
+    /// Takes scenes to come from whom the command line says, where that is less trusted than what the file says.
+    pub fn distrust(&mut self, trust: Trust) {
+        if let Trust::Untrusted { max_px } = trust {
+            self.max_pixels = if self.untrusted { self.max_pixels.min(max_px) } else { max_px };
+            self.untrusted = true;
+        }
+    }
+
+    /// How each scene is worked on.
+    ///
+    /// # Errors
+    /// The option that makes no sense, and why.
+    pub fn run_config(&self, outputs: OutputConfig) -> Result<RunConfig, String> {
+        let options = &self.options;
+        let defaults = RunConfig::new(outputs);
+        let batch = options.batch.unwrap_or(BATCH);
+        if !(1..=1024).contains(&batch) {
+            return Err(format!("options.batch: {batch} is no number from 1 to 1024"));
+        }
+        Ok(RunConfig {
+            views: ViewConfig {
+                resolution: value("resolution", options.resolution.as_ref(), Resolution::from_str)?.unwrap_or_default(),
+                frame: value("frame", options.frame.as_ref(), FrameChoice::from_str)?.unwrap_or_default(),
+                sizes: value("views", options.views.as_ref(), ViewSizes::from_str)?.unwrap_or_default(),
+            },
+            overlap: value("tile_overlap", options.tile_overlap.as_ref(), Overlap::from_str)?
+                .unwrap_or(defaults.overlap),
+            threshold: value("threshold", options.threshold.as_ref(), parse_threshold)?.unwrap_or(defaults.threshold),
+            min_presence: value("min_presence", options.min_presence.as_ref(), parse_presence)?,
+            part: match (options.bbox, options.srcwin) {
+                (Some(_), Some(_)) => return Err("options: give bbox or srcwin, not both".to_owned()),
+                (Some(bounds), None) => Part::Box(bounds),
+                (None, Some(pixels)) => Part::Pixels(pixels),
+                (None, None) => Part::Whole,
+            },
+            polygons: self.polygon_config()?,
+            batch,
+            ram: value("ram", options.ram.as_ref(), Ram::from_str)?.unwrap_or_default(),
+            // With nobody watching, most of a scene is better than none of it.
+            on_bad_tile: options.on_bad_tile.unwrap_or(OnBadTile::Hole),
+            raw_uncertainty: options.raw_uncertainty,
+            ..defaults
+        })
+    }
+
+    /// How the mask becomes polygons.
+    fn polygon_config(&self) -> Result<PolygonConfig, String> {
+        let options = &self.options;
+        Ok(PolygonConfig {
+            min_area: value("min_area", options.min_area.as_ref(), MinArea::from_str)?.unwrap_or(MinArea::Px(0)),
+            max_uncertainty: value("max_uncertainty", options.max_uncertainty.as_ref(), parse_uncertainty)?,
+            fill_holes: value("fill_holes", options.fill_holes.as_ref(), MinArea::from_str)?.unwrap_or(MinArea::Px(0)),
+            simplify_px: value("simplify", options.simplify.as_ref(), parse_simplify)?,
+            corners_connect: value("connectivity", options.connectivity.as_ref(), parse_connectivity)?.unwrap_or(false),
+        })
+    }
+
+    /// What shapes the results, with a model of this hash.
+    ///
+    /// # Errors
+    /// Those of [`run_config`](Self::run_config).
+    pub fn settings(&self, model_hash: &str) -> Result<Settings, String> {
+        /// Raised when a later program would write something else for the same scene and settings.
+        const SCHEMA: u32 = 1;
+        let outputs = OutputConfig { rfc7946: self.options.rfc7946, ..OutputConfig::default() };
+        Ok(Settings {
+            schema: SCHEMA,
+            model: model_hash.to_owned(),
+            prompts: self.prompts.clone(),
+            polygons: self.polygon_extensions().into_iter().map(str::to_owned).collect(),
+            raster: self.raster,
+            options: PlanOptions::new(&self.scene_options(), &self.run_config(outputs)?),
+        })
+    }
+
+    /// Whether GeoJSON is written in longitude and latitude.
+    #[must_use]
+    pub fn rfc7946(&self) -> bool {
+        self.options.rfc7946
+    }
+}
+
+fn value<T, E: Display>(
+    name: &str,
+    spelled: Option<&Spelled>,
+    read: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, String> {
+    let read = |text: &Spelled| read(&text.to_string()).map_err(|reason| format!("options.{name}: {reason}"));
+    spelled.map(read).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALLEST: &str = "scenes = [\"a.tif\"]\nprompts = [\"ships\"]\noutput = \"out\"\n";
+
+    #[test]
+    fn the_smallest_job_writes_polygons_named_after_their_scene() {
+        let job = JobFile::parse(SMALLEST).unwrap();
+        assert_eq!((job.name.as_str(), job.polygon_extensions(), job.raster), ("{stem}", vec!["geojson"], false));
+        let config = job.run_config(OutputConfig::default()).unwrap();
+        assert_eq!(config.threshold, crate::config::THRESHOLD);
+    }
+
+    #[test]
+    fn options_are_those_of_segment_as_text_or_as_numbers() {
+        let text = format!(
+            "{SMALLEST}[options]\nthreshold = 0.4\nmin_area = \"40px\"\nresolution = 0.3\nscale = \"p1,p99\"\n"
+        );
+        let job = JobFile::parse(&text).unwrap();
+        let config = job.run_config(OutputConfig::default()).unwrap();
+        assert_eq!((config.threshold, config.polygons.min_area), (0.4, MinArea::Px(40)));
+        assert_eq!(config.views.resolution, Resolution::Metres(0.3));
+        assert_eq!(job.scene_options().scale, ScaleChoice::Percentile { low: 1.0, high: 99.0 });
+    }
+
+    #[test]
+    fn unknown_keys_and_values_without_sense_are_refused_with_the_line() {
+        for (more, words) in [
+            ("outptu = \"x\"\n", "line 4: unknown field `outptu`"),
+            ("[options]\nthreshhold = 1\n", "line 5: unknown field `threshhold`"),
+            ("[options]\nthreshold = 1.5\n", "options.threshold: \"1.5\" is no threshold"),
+            ("polygons = \"none\"\n", "nothing to write"),
+            ("polygons = [\"gpkg\", \"shp\"]\n", "\"shp\" is none of geojson"),
+            ("[options]\non_bad_tile = \"skip\"\n", "line 5"),
+            ("[options]\nbbox = [0, 0, 1, 1]\nsrcwin = [0, 0, 1, 1]\n", "not both"),
+            ("device = \"abacus\"\n", "abacus"),
+            ("raster = 1\n", "line 4"),
+        ] {
+            let refused = JobFile::parse(&format!("{SMALLEST}{more}")).unwrap_err();
+            assert!(refused.contains(words), "{more:?}: {refused}");
+        }
+        assert!(JobFile::parse("prompts = [\"x\"]\noutput = \"o\"").unwrap_err().contains("scenes"));
+    }
+
+    #[test]
+    fn settings_change_with_what_shapes_results_and_with_nothing_else() {
+        let settings = |more: &str| JobFile::parse(&format!("{SMALLEST}{more}")).unwrap().settings("m").unwrap();
+        let plain = settings("");
+        assert_eq!(plain, settings("device = \"cpu\"\n[options]\nbatch = 2\nthreshold = 0.5\n"));
+        assert_ne!(plain, settings("raster = true\n"));
+        assert_ne!(plain, settings("[options]\nmin_area = 3\n"));
+        assert_ne!(plain, JobFile::parse(SMALLEST).unwrap().settings("other").unwrap());
+    }
+}
