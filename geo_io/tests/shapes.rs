@@ -36,6 +36,7 @@ fn context() -> GeoContext {
     let info = SceneInfo {
         name: String::new(),
         origin: (0, 0),
+        validity: geo_io::ValiditySource::Everywhere,
         size: PixelSize { width: 1000, height: 1000 },
         affine: Affine([0.0, 1.0, 0.0, 0.0, 0.0, -1.0]),
         has_grid: true,
