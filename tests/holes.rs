@@ -21,7 +21,7 @@ fn with_holes(scene: &Path, out: &Path, rule: Rule) -> Result<Outcome, PipelineE
 }
 
 #[test]
-fn f28_the_readable_part_of_a_cut_scene_is_worked_on_and_the_rest_is_counted_and_located() {
+fn fault_28_the_readable_part_of_a_cut_scene_is_worked_on_and_the_rest_is_counted_and_located() {
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("cut.tif");
     paint(&scene, 900, 900, waves);
@@ -53,7 +53,7 @@ fn f28_the_readable_part_of_a_cut_scene_is_worked_on_and_the_rest_is_counted_and
 }
 
 #[test]
-fn f37_a_tile_that_the_model_answers_with_no_number_is_a_hole_and_its_neighbours_cover_their_share() {
+fn fault_37_a_tile_that_the_model_answers_with_no_number_is_a_hole_and_its_neighbours_cover_their_share() {
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("scene.tif");
     paint(&scene, 200, 64, waves);

@@ -6,7 +6,7 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use common::{bytes_in, names_in, paint, shipped_model, waves};
 
@@ -45,14 +45,19 @@ fn ready(command: &mut Command, folder: &Path) {
     command.env("RAYON_NUM_THREADS", "1").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
 }
 
-/// The same command under `strace`, killed at the n-th call of some kinds in any of its threads; true when it was.
-fn killed_at(folder: &Path, args: &[&str], calls: &str, n: usize) -> bool {
+/// The same command under `strace`, with something done to the n-th call of some kinds in any of its threads.
+fn tampered(folder: &Path, args: &[&str], calls: &str, what: &str, n: usize) -> ExitStatus {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o", "/dev/null", "-e"]).arg(format!("trace={calls}"));
-    command.arg("-e").arg(format!("inject={calls}:signal=KILL:when={n}"));
+    command.arg("-e").arg(format!("inject={calls}:{what}:when={n}"));
     command.arg(env!("CARGO_BIN_EXE_geophrase")).args(args);
     ready(&mut command, folder);
-    !command.status().unwrap().success()
+    command.status().unwrap()
+}
+
+/// Whether the command was killed at that call.
+fn killed_at(folder: &Path, args: &[&str], calls: &str, n: usize) -> bool {
+    !tampered(folder, args, calls, "signal=KILL", n).success()
 }
 
 fn run(folder: &Path, args: &[&str]) {
@@ -79,7 +84,7 @@ const RUN: [&str; 3] = ["run", "--plan", "job/plan.json"];
 const MERGE: [&str; 3] = ["merge", "--plan", "job/plan.json"];
 
 #[test]
-fn f2_a_merge_killed_at_any_call_leaves_whole_files_and_is_repeated_to_the_same_bytes() {
+fn fault_2_a_merge_killed_at_any_call_leaves_whole_files_and_is_repeated_to_the_same_bytes() {
     if !can_inject() {
         return;
     }
@@ -113,7 +118,7 @@ fn f2_a_merge_killed_at_any_call_leaves_whole_files_and_is_repeated_to_the_same_
 }
 
 #[test]
-fn f1_a_run_killed_at_any_call_goes_on_and_ends_with_the_same_log() {
+fn fault_1_a_run_killed_at_any_call_goes_on_and_ends_with_the_same_log() {
     if !can_inject() {
         return;
     }
@@ -138,4 +143,35 @@ fn f1_a_run_killed_at_any_call_goes_on_and_ends_with_the_same_log() {
     }
     eprintln!("{points} points");
     assert!(points >= 4, "only {points} points were reached");
+}
+
+#[test]
+fn fault_19_a_sync_or_rename_that_fails_is_a_write_error_and_no_name_is_given_to_half_a_file() {
+    if !can_inject() {
+        return;
+    }
+    let folder = planned();
+    let job = folder.path().join("job");
+    run(folder.path(), &RUN);
+    run(folder.path(), &MERGE);
+    let whole = finished(&job);
+    let mut points = 0;
+    for (calls, what) in [("fsync,fdatasync", "error=EIO"), ("rename,renameat,renameat2", "error=EIO")] {
+        for n in 1..MOST {
+            for (name, _) in finished(&job) {
+                std::fs::remove_file(job.join(name)).unwrap();
+            }
+            let status = tampered(folder.path(), &MERGE, calls, what, n);
+            for (name, bytes) in finished(&job) {
+                let (_, right) = whole.iter().find(|(known, _)| *known == name).unwrap();
+                assert!(bytes == *right, "{name} is not whole after {what} at {calls} {n}");
+            }
+            if status.success() {
+                break;
+            }
+            points += 1;
+            assert_eq!(status.code(), Some(74), "{what} at {calls} {n}");
+        }
+    }
+    assert!(points >= 2, "only {points} points were reached");
 }

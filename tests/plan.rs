@@ -151,7 +151,7 @@ fn kill_after(child: &mut Child, after: Duration) -> bool {
 }
 
 #[test]
-fn f1_a_run_with_a_checkpoint_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undisturbed_one() {
+fn fault_1_a_run_with_a_checkpoint_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undisturbed_one() {
     let desk = Desk::new();
     let whole = desk.whole();
     let segment = [
@@ -189,7 +189,7 @@ fn f1_a_run_with_a_checkpoint_that_is_killed_again_and_again_ends_with_the_bytes
 }
 
 #[test]
-fn f55_another_model_than_the_plans_and_a_plan_changed_by_hand_are_refused() {
+fn fault_55_another_model_than_the_plans_and_a_plan_changed_by_hand_are_refused() {
     let desk = Desk::new();
     desk.planned();
     let model = desk.at("model");
@@ -209,7 +209,7 @@ fn f55_another_model_than_the_plans_and_a_plan_changed_by_hand_are_refused() {
 }
 
 #[test]
-fn f25_scenes_that_would_share_a_name_and_scenes_that_cannot_be_read_are_told_at_once() {
+fn fault_25_scenes_that_would_share_a_name_and_scenes_that_cannot_be_read_are_told_at_once() {
     let desk = Desk::new();
     std::fs::create_dir(desk.at("b")).unwrap();
     std::fs::copy(desk.at("scene.tif"), desk.at("b/Scene.tif")).unwrap();

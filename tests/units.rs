@@ -121,7 +121,7 @@ fn any_number_of_shards_merges_to_the_bytes_of_one_run() {
 }
 
 #[test]
-fn f4_an_interrupted_run_goes_on_where_it_was_and_ends_with_the_same_bytes() {
+fn fault_4_an_interrupted_run_goes_on_where_it_was_and_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("scene.tif");
     paint(&scene, 150, 150, waves);
@@ -181,7 +181,7 @@ fn plan_in(plan: &Arc<Plan>, folder: &Path) -> Arc<Plan> {
 }
 
 #[test]
-fn f22_a_scene_replaced_after_the_plan_was_made_fails_its_units_and_its_merge() {
+fn fault_22_a_scene_replaced_after_the_plan_was_made_fails_its_units_and_its_merge() {
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("scene.tif");
     paint(&scene, 150, 150, waves);
@@ -201,7 +201,7 @@ fn f22_a_scene_replaced_after_the_plan_was_made_fails_its_units_and_its_merge() 
 }
 
 #[test]
-fn f16_a_unit_in_another_process_s_hands_is_left_to_it() {
+fn fault_16_a_unit_in_another_process_s_hands_is_left_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("scene.tif");
     paint(&scene, 150, 150, waves);
@@ -217,7 +217,7 @@ fn f16_a_unit_in_another_process_s_hands_is_left_to_it() {
 }
 
 #[test]
-fn f68_a_plan_that_was_changed_or_is_another_s_is_refused() {
+fn fault_68_a_plan_that_was_changed_or_is_another_s_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("scene.tif");
     paint(&scene, 150, 150, waves);

@@ -39,7 +39,7 @@ fn a_log_goes_on_where_it_ended_and_ends_with_the_bytes_of_an_unbroken_one() {
 }
 
 #[test]
-fn f3_a_log_cut_at_any_byte_keeps_its_whole_records_and_is_completed() {
+fn fault_3_a_log_cut_at_any_byte_keeps_its_whole_records_and_is_completed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let tiles = [1, 2, 3];
@@ -57,7 +57,7 @@ fn f3_a_log_cut_at_any_byte_keeps_its_whole_records_and_is_completed() {
 }
 
 #[test]
-fn f3_a_flipped_bit_anywhere_costs_records_and_never_gives_wrong_ones() {
+fn fault_3_a_flipped_bit_anywhere_costs_records_and_never_gives_wrong_ones() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let tiles = [1, 2, 3];
@@ -75,7 +75,7 @@ fn f3_a_flipped_bit_anywhere_costs_records_and_never_gives_wrong_ones() {
 }
 
 #[test]
-fn f68_a_log_of_another_plan_is_refused_and_one_of_another_processor_is_begun_anew() {
+fn fault_68_a_log_of_another_plan_is_refused_and_one_of_another_processor_is_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     append(&path, &[1, 2], 2);
@@ -90,7 +90,7 @@ fn f68_a_log_of_another_plan_is_refused_and_one_of_another_processor_is_begun_an
 }
 
 #[test]
-fn f16_a_log_that_is_being_written_is_left_to_its_writer() {
+fn fault_16_a_log_that_is_being_written_is_left_to_its_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let (held, _) = LogWriter::resume(&path, &header(), [1]).unwrap();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Peak memory of `geophrase segment` on three scenes that do not fit into memory, against what --ram allows:
-# examples/large_scenes.sh [FOLDER]. Needs gdal-bin; the scenes are sparse and take a few MB on disk.
+# pipeline/benches/large_scenes.sh [FOLDER]. Needs gdal-bin; the scenes are sparse and take a few MB on disk.
 set -euo pipefail
 geophrase=${GEOPHRASE:-target/release/geophrase}
 work=${1:-$(mktemp -d)}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Kills `geophrase segment --checkpoint` with the shipped weights at random times, again and again, and compares what it
-# ends with to what an undisturbed run gives: examples/kill_run.sh [KILLS] [SEED]
+# ends with to what an undisturbed run gives: tests/long/kills.sh [KILLS] [SEED]
 set -euo pipefail
 kills=${1:-200}
 RANDOM=${2:-1}
