@@ -175,3 +175,55 @@ fn fault_19_a_sync_or_rename_that_fails_is_a_write_error_and_no_name_is_given_to
     }
     assert!(points >= 2, "only {points} points were reached");
 }
+
+#[test]
+fn fault_1_a_checkpoint_killed_at_any_rename_or_removal_ends_with_the_same_bytes_and_nothing_else() {
+    if !can_inject() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    paint(&folder.path().join("scene.tif"), 120, 90, waves);
+    let out = folder.path().join("out");
+    let segment = [
+        "segment",
+        "scene.tif",
+        "-p",
+        "a pond",
+        "--threshold",
+        "0.05",
+        "--min-presence",
+        "0",
+        "-o",
+        "out/scene.geojson",
+        "--raster",
+        "out/scene.tif",
+        "--checkpoint",
+        "kept",
+    ];
+    std::fs::create_dir(&out).unwrap();
+    run(folder.path(), &segment);
+    let whole = bytes_in(&out);
+    assert_eq!(whole.len(), 3);
+    let mut points = 0;
+    for calls in ["rename,renameat,renameat2", "unlink,unlinkat,rmdir"] {
+        for n in 1..MOST {
+            std::fs::remove_dir_all(&out).unwrap();
+            std::fs::create_dir(&out).unwrap();
+            if !killed_at(folder.path(), &segment, calls, n) {
+                break;
+            }
+            points += 1;
+            if !geophrase(folder.path(), &segment).status().unwrap().success() {
+                // Killed when all was done but the empty folder: the outputs are there, and that is what it says.
+                assert!(!folder.path().join("kept/plan.json").exists(), "a kill at {calls} {n} cannot be gone on from");
+            }
+            assert!(bytes_in(&out) == whole, "other bytes after a kill at {calls} {n}");
+            let left: Vec<String> = names_in(&out).into_iter().filter(|name| name.starts_with('.')).collect();
+            assert_eq!(left, [""; 0], "after a kill at {calls} {n}");
+            let _ = std::fs::remove_dir(folder.path().join("kept"));
+            assert!(!folder.path().join("kept").exists(), "a kill at {calls} {n} left a checkpoint");
+        }
+    }
+    eprintln!("{points} points");
+    assert!(points >= 6, "only {points} points were reached");
+}

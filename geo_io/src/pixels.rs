@@ -23,6 +23,8 @@ enum Validity {
     Shared(u8),
     /// Each band has its own; integers hold data unless all bands say nodata, floats only if no band does.
     PerBand { need_all: bool },
+    /// The user names the stored value of pixels without data; integers need it in all bands, floats in one.
+    Value { nodata: f64, in_all: bool },
 }
 
 /// Where a scene says which of its pixels hold data.
@@ -54,7 +56,7 @@ pub(crate) struct Values {
 }
 
 impl PixelReader {
-    pub(crate) fn new(dataset: &Dataset, colour: Colour) -> Result<Self, GdalFailure> {
+    pub(crate) fn new(dataset: &Dataset, colour: Colour, nodata: Option<f64>) -> Result<Self, GdalFailure> {
         guarded(|| {
             let mut samples = Vec::new();
             let mut units = Vec::new();
@@ -65,7 +67,9 @@ impl PixelReader {
                 units.push((band.scale().unwrap_or(1.0), band.offset().unwrap_or(0.0)));
                 masks.push(band.mask_flags()?);
             }
-            let validity = if masks.iter().all(|mask| mask.is_all_valid()) {
+            let validity = if let Some(nodata) = nodata {
+                Validity::Value { nodata, in_all: !samples.iter().any(|sample| sample.is_float()) }
+            } else if masks.iter().all(|mask| mask.is_all_valid()) {
                 Validity::Everywhere
             } else if masks[0].is_per_dataset() {
                 let lossy = masks[0].is_alpha() && alpha_is_byte(dataset)?;
@@ -87,7 +91,7 @@ impl PixelReader {
             Validity::Everywhere if self.samples.iter().any(|sample| sample.is_float()) => ValiditySource::Bands,
             Validity::Everywhere => ValiditySource::Everywhere,
             Validity::Shared(_) => ValiditySource::Mask,
-            Validity::PerBand { .. } => ValiditySource::Bands,
+            Validity::PerBand { .. } | Validity::Value { .. } => ValiditySource::Bands,
         }
     }
 
@@ -169,8 +173,7 @@ impl PixelReader {
             {
                 let mut plane = read(&dataset.rasterband(index)?, window, size)?;
                 for (value, valid) in plane.iter_mut().zip(&mut valid) {
-                    let stored = if *sample == Sample::I8 && *value > 127.0 { *value - 256.0 } else { *value };
-                    *value = stored * scale + offset;
+                    *value = meant(*sample, *value) * scale + offset;
                     if !value.is_finite() {
                         *valid = 0;
                     }
@@ -212,8 +215,23 @@ impl PixelReader {
                 }
                 Ok(valid)
             }
+            Validity::Value { nodata, in_all } => {
+                let mut absent = vec![in_all; size.0 * size.1];
+                for (index, sample) in bands.into_iter().zip(&self.samples) {
+                    for (absent, stored) in absent.iter_mut().zip(read(&dataset.rasterband(index)?, window, size)?) {
+                        let is_it = meant(*sample, stored) == nodata || stored.is_nan();
+                        *absent = if in_all { *absent & is_it } else { *absent | is_it };
+                    }
+                }
+                Ok(absent.into_iter().map(|absent| u8::from(!absent)).collect())
+            }
         }
     }
+}
+
+/// A stored value as it is meant: GDAL 3.6 gives signed bytes without their sign.
+fn meant(sample: Sample, stored: f64) -> f64 {
+    if sample == Sample::I8 && stored > 127.0 { stored - 256.0 } else { stored }
 }
 
 fn read(band: &RasterBand, window: PixelWindow, size: (usize, usize)) -> Result<Vec<f64>, GdalError> {

@@ -27,6 +27,8 @@ pub struct SceneOptions {
     pub bands: Option<Vec<usize>>,
     /// How values become 0 to 255.
     pub scale: ScaleChoice,
+    /// The stored value that means "no data", instead of what the scene says.
+    pub nodata: Option<f64>,
     /// The CRS to take when the scene has none: anything GDAL understands, such as `EPSG:32633`.
     pub assume_crs: Option<String>,
     /// Work in pixel coordinates when the scene has no CRS.
@@ -108,7 +110,7 @@ impl Scene {
             Lost::Scene(reason) => unusable(reason),
             Lost::Option(reason) => GeoIoError::Usage { reason },
         })?;
-        let reader = PixelReader::new(&dataset, colour)
+        let reader = PixelReader::new(&dataset, colour, options.nodata)
             .map_err(|failure| GeoIoError::OpenScene { name: name.to_owned(), source: failure.into() })?;
         let mut scale = options.scale;
         if matches!(reader.colour(), bands::Colour::Palette(..)) && scale != ScaleChoice::Auto {

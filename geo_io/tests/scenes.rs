@@ -232,6 +232,20 @@ fn nan_is_nodata_and_does_not_move_the_scale() {
 }
 
 #[test]
+fn a_nodata_value_that_the_user_names_takes_the_place_of_the_scenes() {
+    let (_folder, path) = folder();
+    let zero = |dataset: &mut Dataset| dataset.rasterband(1).unwrap().set_no_data_value(Some(0.0)).unwrap();
+    let named = |nodata: f64| {
+        let options = SceneOptions { nodata: Some(nodata), ..Default::default() };
+        whole(&Scene::open(path.as_os_str(), &options).unwrap()).valid
+    };
+    raster(&path, (3, 1), &[vec![0_u8, 9, 9], vec![0, 9, 5], vec![0, 9, 9]], zero);
+    assert_eq!((named(9.0), named(7.0)), (vec![1, 0, 1], vec![1, 1, 1]));
+    raster(&path, (3, 1), &[vec![0.0_f32, -1.0, 9.0], vec![f32::NAN, 2.0, 5.0], vec![0.0, 3.0, 9.0]], |_| {});
+    assert_eq!(named(-1.0), [0, 0, 1]);
+}
+
+#[test]
 fn integer_nodata_needs_all_bands_and_an_empty_scene_works() {
     let (_folder, path) = folder();
     let nodata = |dataset: &mut Dataset| {

@@ -58,6 +58,7 @@ pub struct Plan {
 pub struct PlanOptions {
     pub bands: Option<Vec<usize>>,
     pub scale: String,
+    pub src_nodata: Option<f64>,
     pub assume_crs: Option<String>,
     pub allow_no_crs: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,6 +137,7 @@ impl PlanOptions {
         Self {
             bands: scene.bands.clone(),
             scale: scene.scale.to_string(),
+            src_nodata: scene.nodata,
             assume_crs: scene.assume_crs.clone(),
             allow_no_crs: scene.allow_no_crs,
             untrusted_max_px: match scene.trust {
@@ -165,6 +167,7 @@ impl PlanOptions {
         Ok(SceneOptions {
             bands: self.bands.clone(),
             scale: parsed(&self.scale)?,
+            nodata: self.src_nodata,
             assume_crs: self.assume_crs.clone(),
             allow_no_crs: self.allow_no_crs,
             trust: self.untrusted_max_px.map_or(Trust::Trusted, |max_px| Trust::Untrusted { max_px }),
@@ -371,8 +374,11 @@ impl Plan {
             let _ = std::fs::remove_file(Self::log_of(folder, unit));
             let _ = std::fs::remove_file(Self::finished_log(folder, unit));
         }
-        let _ = std::fs::remove_file(folder.join(PLAN));
         let _ = std::fs::remove_dir(folder.join(UNITS));
+        // The plan goes last: while it is there, the same command knows the outputs for its own.
+        let plan = folder.join(PLAN);
+        geo_io::remove_leftovers(&plan);
+        let _ = std::fs::remove_file(plan);
         let _ = std::fs::remove_dir(folder);
     }
 

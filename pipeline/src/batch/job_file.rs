@@ -242,7 +242,7 @@ impl JobFile {
     #[must_use]
     pub fn scene_options(&self) -> SceneOptions {
         let JobOptions { bands, scale, assume_crs, allow_no_crs, .. } = self.options.clone();
-        SceneOptions { bands, scale, assume_crs, allow_no_crs, trust: self.trust() }
+        SceneOptions { bands, scale, assume_crs, allow_no_crs, nodata: None, trust: self.trust() }
     }
 
     /// Whom scenes come from.

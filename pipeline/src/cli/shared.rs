@@ -21,6 +21,9 @@ pub(crate) struct SceneArgs {
     /// How values become 8-bit: auto, MIN,MAX, pLOW,pHIGH (percentiles of the scene) or reflectance:FULL.
     #[arg(long, value_name = "HOW", default_value = "auto", allow_hyphen_values = true)]
     scale: ScaleChoice,
+    /// The stored value that means "no data", instead of what the scene says.
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    src_nodata: Option<f64>,
     /// The CRS of a scene that has none, such as EPSG:32633.
     #[arg(long, value_name = "CRS")]
     assume_crs: Option<String>,
@@ -53,6 +56,7 @@ impl SceneArgs {
         SceneOptions {
             bands: self.bands,
             scale: self.scale,
+            nodata: self.src_nodata,
             assume_crs: self.assume_crs,
             allow_no_crs: self.allow_no_crs,
             trust: self.trust.trust(),

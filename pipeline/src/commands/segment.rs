@@ -17,7 +17,7 @@ use crate::error::{PipelineError, Signal};
 use crate::fingerprint::Fingerprint;
 use crate::logging::{self, Verbosity};
 use crate::outputs::OutputNames;
-use crate::plan::{Plan, PlanOptions, PlannedScene, planned_name};
+use crate::plan::{PLAN, Plan, PlanOptions, PlannedScene, planned_name};
 use crate::run::units::{MergeJob, UnitsJob, merge, run_units};
 use crate::run::{Job, Outcome, PromptSpec, interruptible, run};
 
@@ -48,14 +48,20 @@ pub struct SegmentRequest {
 ///
 /// # Errors
 /// Whatever stopped the run; nothing is left behind then.
-pub fn segment(request: SegmentRequest, interrupt: impl Future<Output = Signal>) -> Result<Outcome, PipelineError> {
+pub fn segment(mut request: SegmentRequest, interrupt: impl Future<Output = Signal>) -> Result<Outcome, PipelineError> {
     let verbosity = request.verbosity;
     let prompts = checked_prompts(&request.prompts)?;
     let names = OutputNames::new(&request.run.outputs, &prompts, &request.scene)?;
-    names.check(request.run.outputs.overwrite)?;
+    // A checkpoint that has a plan was begun when the outputs were not there: what is there now is from its own merge,
+    // killed before the checkpoint was removed.
+    let begun = request.checkpoint.as_ref().is_some_and(|folder| folder.join(PLAN).exists());
+    names.check(request.run.outputs.overwrite || begun)?;
     let folder = find_model(request.model.clone())?;
     let outcome = match request.checkpoint.clone() {
-        Some(checkpoint) => checkpointed(request, prompts, &folder, &checkpoint, interrupt)?,
+        Some(checkpoint) => {
+            request.run.outputs.overwrite |= begun;
+            checkpointed(request, prompts, &folder, &checkpoint, interrupt)?
+        }
         None => run(move || load(request, prompts, names, &folder), interrupt)?,
     };
     let report = &outcome.report;
