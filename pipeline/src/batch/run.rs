@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use geo_io::{GeoIoError, SceneExtent, scene_extent};
 use model::weights::ModelFolder;
 
+use super::collect::CollectionEntry;
 use super::fingerprint::{Fingerprint, regular};
 use super::job_file::{JobFile, Settings};
 use super::manifest::{Manifest, State};
@@ -83,6 +84,8 @@ pub struct Worked {
     pub scenes: Vec<SceneEntry>,
     /// Tiles of those that were worked on.
     pub tiles: TileTotals,
+    /// The collection of all detections, if the job asks for one.
+    pub collection: Option<CollectionEntry>,
     /// Why some were not tried.
     pub cut: Option<Cut>,
 }
@@ -103,8 +106,7 @@ impl JobRun {
         let mut worked = Worked {
             model: self.settings.model.clone(),
             scenes: self.scenes.iter().zip(&standings).map(|(scene, standing)| entry(scene, standing)).collect(),
-            tiles: TileTotals::default(),
-            cut: None,
+            ..Worked::default()
         };
         let mut todo: Vec<usize> =
             (0..standings.len()).filter(|&at| matches!(standings[at], Standing::Todo(..))).collect();
@@ -141,6 +143,12 @@ impl JobRun {
             }
         }
         progress.finish();
+        if worked.cut.is_none() {
+            match self.collect(&worked) {
+                Ok(collection) => worked.collection = collection,
+                Err(error) => worked.cut = Some(Cut::Error(Box::new(error))),
+            }
+        }
         worked
     }
 
