@@ -13,5 +13,6 @@ pub mod metrics;
 pub mod naming;
 pub mod report;
 pub mod run;
+mod scene_run;
 pub mod scenes;
 pub mod standing;
