@@ -1,5 +1,5 @@
 //! What comes between a job and its end: signals, kills, full disks, odd names, other processes. Numbers in names are those
-//! of the list of faults in docs/reliability.md.
+//! of the list of faults in docs/unattended.md.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -316,4 +316,35 @@ fn fault_55_a_damaged_model_ends_the_job_with_78_before_any_scene_is_opened() {
     assert!(code == 78 && line.contains("model.safetensors") && line.lines().count() == 1, "{code}: {line}");
     assert!(!desk.out("s0.manifest.json").exists());
     desk.report(78);
+}
+
+#[cfg(unix)]
+#[test]
+fn fault_1_tiles_of_a_large_scene_that_were_finished_before_a_kill_are_not_computed_again() {
+    let desk = Desk::new(0);
+    // More than eight million pixels: 12 rows of 11 tiles.
+    paint(&desk.at("in/large.tif"), 2900, 3000, waves);
+    let mut child = desk.start();
+    desk.wait_for("large", "running");
+    let log = desk.out(".large.checkpoint");
+    let kept = || -> u64 {
+        let Ok(units) = std::fs::read_dir(log.join("units")) else { return 0 };
+        units.flatten().filter_map(|entry| entry.metadata().ok()).map(|found| found.len()).sum()
+    };
+    let started = Instant::now();
+    while kept() < 200_000 {
+        assert!(started.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none(), "nothing is kept");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(desk.run(&[]), (0, String::new()));
+    let report = std::fs::read(desk.out("large.report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert!(report["tiles"]["resumed"].as_u64().unwrap() > 0, "{}", report["tiles"]);
+    assert!(!log.exists(), "what was kept is still there");
+    let resumed = desk.results();
+    std::fs::remove_dir_all(desk.at("out")).unwrap();
+    assert_eq!(desk.run(&[]), (0, String::new()));
+    assert!(desk.results() == resumed);
 }

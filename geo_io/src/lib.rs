@@ -5,6 +5,7 @@
 
 mod attributes;
 mod bands;
+mod collection;
 mod crs;
 mod detection;
 mod environment;
@@ -32,6 +33,7 @@ mod vectorize;
 mod window;
 mod write_guard;
 
+pub use collection::{CollectedScene, Collection, collect};
 pub use crs::SceneCrs;
 pub use detection::{Detection, DetectionPolygon};
 pub use environment::{SceneExtent, check_crs_database, driver_count, has_driver, scene_extent};

@@ -220,7 +220,7 @@ fn shapefile_takes(options: &VectorOptions) -> Result<(), GeoIoError> {
 }
 
 /// Work during which GDAL takes this for the present time.
-fn at_time<T>(timestamp: &str, work: impl FnOnce() -> Result<T, GdalError>) -> Result<T, GdalFailure> {
+pub(crate) fn at_time<T>(timestamp: &str, work: impl FnOnce() -> Result<T, GdalError>) -> Result<T, GdalFailure> {
     const KEY: &str = "OGR_CURRENT_DATE";
     guarded(|| {
         gdal::config::set_thread_local_config_option(KEY, timestamp)?;

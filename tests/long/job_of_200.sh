@@ -7,7 +7,7 @@
 # SCENES_DIR is a folder with odd rasters (fixtures/, derived/); without it the job has drawn and broken scenes only.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-binary=$PWD/${CARGO_TARGET_DIR:-target}/release/geophrase
+binary=${GEOPHRASE:-$PWD/${CARGO_TARGET_DIR:-target}/release/geophrase}
 model=$PWD/data/models/small
 odd=${1:-}
 RANDOM=${2:-7}

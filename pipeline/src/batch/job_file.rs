@@ -46,8 +46,8 @@ pub struct JobFile {
     /// Whether probability, uncertainty and mask are written.
     #[serde(default)]
     pub raster: bool,
-    /// A GeoPackage with the detections of all scenes.
-    pub collect: Option<PathBuf>,
+    /// The name of a GeoPackage in the output folder with the detections of all scenes.
+    pub collect: Option<String>,
     /// Extensions of the files that are scenes in a folder.
     #[serde(default = "default_extensions")]
     pub extensions: Vec<String>,
@@ -218,8 +218,13 @@ impl JobFile {
         if job.polygons.extensions()?.is_empty() && !job.raster {
             return Err("nothing to write: polygons is none and raster is false".to_owned());
         }
-        if job.collect.is_some() {
-            return Err("collect is not possible yet".to_owned());
+        if let Some(file) = &job.collect {
+            if !file.ends_with(".gpkg") || file.len() == 5 || file.contains(['/', '\\']) {
+                return Err(format!("collect: {file:?} is no name of a .gpkg in the output folder"));
+            }
+            if job.polygons.extensions()?.is_empty() {
+                return Err("collect: there are no polygons to collect, polygons is none".to_owned());
+            }
         }
         job.run_config(OutputConfig::default())?;
         Ok(job)

@@ -93,6 +93,7 @@ mod tests {
             tiles: TileTotals { computed: 9, ..TileTotals::default() },
             seconds: 1.5,
             finished_at,
+            collection: None,
             scenes: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 //! What is known about a scene lies beside its outputs, in a manifest that is renamed last. There is no other state, so
 //! that a job can be stopped, killed, moved and started again.
 
+pub mod collect;
 pub mod error;
 pub mod fingerprint;
 pub mod job_file;
@@ -12,5 +13,6 @@ pub mod metrics;
 pub mod naming;
 pub mod report;
 pub mod run;
+mod scene_run;
 pub mod scenes;
 pub mod standing;

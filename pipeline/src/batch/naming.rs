@@ -64,6 +64,10 @@ pub fn name_scenes(job: &JobFile, job_path: &Path, scenes: Vec<OsString>) -> Res
                 return Err(BatchError::SameName { first, second, path }.into());
             }
         }
+        if let Some(file) = job.collect.as_ref().filter(|file| taken.contains_key(&folder.join(file))) {
+            let reason = format!("collect: a scene's output has the name {file}, too");
+            return Err(BatchError::JobFile { path: job_path.to_owned(), reason }.into());
+        }
         named.push(JobScene { shown: escaped(&scene), scene, name, outputs, names, manifest });
     }
     Ok(named)

@@ -5,6 +5,7 @@ use std::path::Path;
 use geo_io::pending_file;
 use serde::Serialize;
 
+use super::collect::CollectionEntry;
 use crate::error::PipelineError;
 use crate::exit::Exit;
 
@@ -30,6 +31,8 @@ pub struct JobReport {
     pub seconds: f64,
     /// When it ended, in seconds since 1970. Nothing is decided by it.
     pub finished_at: u64,
+    /// The collection of all detections, if the job asks for one and every scene was tried.
+    pub collection: Option<CollectionEntry>,
     /// Every scene.
     pub scenes: Vec<SceneEntry>,
 }

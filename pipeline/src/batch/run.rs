@@ -1,35 +1,27 @@
 //! Works through the scenes of a job, one after the other, each through `segment`.
 
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use geo_io::{GeoIoError, SceneExtent, scene_extent};
 use model::weights::ModelFolder;
 
-use super::fingerprint::{Fingerprint, regular};
+use super::collect::CollectionEntry;
 use super::job_file::{JobFile, Settings};
-use super::manifest::{Manifest, State};
+use super::manifest::name_of;
 use super::naming::JobScene;
-use super::report::{SceneEntry, SceneState, TileTotals};
-use super::scenes::is_virtual;
+use super::report::{REPORT_NAME, SceneEntry, SceneState, TileTotals};
+use super::scene_run::{DoneScene, ends_the_job, is_interrupt, remove};
 use super::standing::Standing;
-use crate::commands::segment::{SegmentRequest, segment};
-use crate::error::{PipelineError, Signal};
-use crate::exit::{Exit, one_line};
+use crate::error::PipelineError;
+use crate::exit::one_line;
 use crate::kept_model::ModelShelf;
 use crate::logging::Verbosity;
 use crate::progress::Progress;
 use crate::report::{TileCounts, seconds};
-use crate::run::Outcome;
-
-/// Scenes of so many pixels keep their finished tiles until they are done, so that an interruption does not cost them.
-const LARGE_PX: u64 = 1 << 23;
-/// How often a scene under way asks whether it should stop.
-const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// A job that is ready to be worked through.
 #[derive(Clone, Debug)]
@@ -83,6 +75,8 @@ pub struct Worked {
     pub scenes: Vec<SceneEntry>,
     /// Tiles of those that were worked on.
     pub tiles: TileTotals,
+    /// The collection of all detections, if the job asks for one.
+    pub collection: Option<CollectionEntry>,
     /// Why some were not tried.
     pub cut: Option<Cut>,
 }
@@ -103,8 +97,7 @@ impl JobRun {
         let mut worked = Worked {
             model: self.settings.model.clone(),
             scenes: self.scenes.iter().zip(&standings).map(|(scene, standing)| entry(scene, standing)).collect(),
-            tiles: TileTotals::default(),
-            cut: None,
+            ..Worked::default()
         };
         let mut todo: Vec<usize> =
             (0..standings.len()).filter(|&at| matches!(standings[at], Standing::Todo(..))).collect();
@@ -141,6 +134,12 @@ impl JobRun {
             }
         }
         progress.finish();
+        if worked.cut.is_none() {
+            match self.collect(&worked) {
+                Ok(collection) => worked.collection = collection,
+                Err(error) => worked.cut = Some(Cut::Error(Box::new(error))),
+            }
+        }
         worked
     }
 
@@ -191,134 +190,6 @@ impl JobRun {
         }
     }
 
-    /// Works on one scene and writes its manifest, last.
-    fn scene(
-        &self,
-        scene: &JobScene,
-        before: Option<&Manifest>,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<DoneScene, PipelineError> {
-        let unreadable = |source| not_read(&scene.scene, source);
-        let started = Instant::now();
-        self.refuse_foreign(scene, before)?;
-        if !is_virtual(&scene.scene) {
-            // A look before GDAL opens anything: a pipe would be waited for.
-            regular(Path::new(&scene.scene)).map_err(unreadable)?;
-        }
-        let SceneExtent { files: sources, pixels } = self.extent(&scene.scene);
-        let inputs = Fingerprint::take(&scene.scene, &sources).map_err(unreadable)?;
-        let mut manifest = Manifest::running(scene, &self.settings, inputs.clone(), before);
-        manifest.write(&scene.manifest)?;
-        let checkpoint = self.checkpoint_of(scene);
-        let goes_on = before.is_some_and(|before| {
-            before.state != State::Done && before.settings == manifest.settings && before.inputs == manifest.inputs
-        });
-        if !goes_on {
-            remove_folder(&checkpoint);
-        }
-        let keeps_tiles = pixels >= LARGE_PX && scene.scene.to_str().is_some();
-        let result = self.segment(scene, stop, keeps_tiles.then_some(checkpoint.clone())).and_then(|outcome| {
-            if inputs.still_holds(&scene.scene).is_ok_and(|holds| holds) {
-                return Ok(outcome);
-            }
-            remove(&outcome.files);
-            let reason = "it changed while it was being read; the next run takes it as it is then".to_owned();
-            Err(GeoIoError::UnusableScene { name: scene.scene.clone(), reason }.into())
-        });
-        manifest.deaths = 0;
-        manifest.seconds = seconds(started.elapsed());
-        manifest.finished_at = now();
-        match result {
-            Ok(outcome) => {
-                let stale = manifest.take_outputs(&outcome.files)?;
-                remove(&stale.iter().map(|name| self.folder.join(name)).collect::<Vec<_>>());
-                manifest.state = State::Done;
-                manifest.detections = outcome.report.detections;
-                manifest.holes = outcome.report.tiles.failed;
-                let incomplete = outcome.whole().err();
-                manifest.exit_code = incomplete.as_ref().map_or(Exit::Done, PipelineError::exit) as u8;
-                manifest.reason = incomplete.as_ref().map(|error| one_line(error));
-                manifest.write(&scene.manifest)?;
-                Ok(DoneScene { manifest, tiles: outcome.report.tiles })
-            }
-            Err(error) if is_interrupt(&error) || ends_the_job(&error) || error.exit() == Exit::TryAgain => {
-                // Nothing is wrong with the scene: the next run goes on where this one ended.
-                manifest.state = State::Stopped;
-                let _ = manifest.write(&scene.manifest);
-                Err(error)
-            }
-            Err(error) => {
-                remove_folder(&checkpoint);
-                manifest.state = State::Failed;
-                manifest.exit_code = error.exit() as u8;
-                manifest.reason = Some(one_line(&error));
-                manifest.write(&scene.manifest)?;
-                Err(error)
-            }
-        }
-    }
-
-    /// Refuses to replace a file that is not known to be this scene's own.
-    fn refuse_foreign(&self, scene: &JobScene, before: Option<&Manifest>) -> Result<(), PipelineError> {
-        if self.manner.overwrite {
-            return Ok(());
-        }
-        let is_own = |path: &Path| {
-            let name = super::manifest::name_of(path);
-            before.is_some_and(|before| before.claims.contains(&name))
-        };
-        match scene.names.all().into_iter().find(|path| path.symlink_metadata().is_ok() && !is_own(path)) {
-            Some(path) => Err(GeoIoError::OutputExists { path }.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// What is to be known of a scene before it is worked on. A stranger's is not opened more often than needed.
-    fn extent(&self, scene: &OsStr) -> SceneExtent {
-        if self.job.untrusted {
-            // Compressed to a fourth or less, as pictures are.
-            let bytes = std::fs::metadata(Path::new(scene)).map_or(0, |found| found.len());
-            return SceneExtent { files: Vec::new(), pixels: bytes.saturating_mul(4) / 3 };
-        }
-        scene_extent(scene)
-    }
-
-    /// Where finished tiles of a large scene are kept until it is done.
-    fn checkpoint_of(&self, scene: &JobScene) -> PathBuf {
-        self.folder.join(format!(".{}.checkpoint", scene.name))
-    }
-
-    fn segment(
-        &self,
-        scene: &JobScene,
-        stop: &Arc<AtomicBool>,
-        checkpoint: Option<PathBuf>,
-    ) -> Result<Outcome, PipelineError> {
-        let run = self.job.run_config(scene.outputs.clone()).map_err(PipelineError::Usage)?;
-        // One line per scene is for those who ask what the stages do; bars and notes are for single scenes.
-        let verbosity = if self.manner.verbosity >= Verbosity::Info { self.manner.verbosity } else { Verbosity::Quiet };
-        let request = SegmentRequest {
-            scene: scene.scene.clone(),
-            scene_options: self.job.scene_options(),
-            prompts: self.job.prompts.clone(),
-            model: Some(self.model.clone()),
-            device: self.job.device,
-            run,
-            checkpoint: checkpoint.clone(),
-            verbosity,
-            keep_detections: 0,
-        };
-        let asked = || asked_to_stop(stop.clone(), self.manner.deadline);
-        match (segment(request.clone(), asked()), checkpoint) {
-            // Kept by another version of the program, or on another kind of processor.
-            (Err(PipelineError::OtherPlan { .. } | PipelineError::PlanMismatch { .. }), Some(folder)) => {
-                remove_folder(&folder);
-                segment(request, asked())
-            }
-            (result, _) => result,
-        }
-    }
-
     /// Removes what a killed process left: hidden files named after this job's outputs. The lock is held, so that nobody
     /// is writing them.
     fn remove_leftovers(&self) {
@@ -327,8 +198,8 @@ impl JobRun {
             .scenes
             .iter()
             .flat_map(|scene| scene.names.all().into_iter().chain([scene.manifest.clone()]))
-            .chain([self.folder.join(super::report::REPORT_NAME)])
-            .map(|path| super::manifest::name_of(&path))
+            .chain([self.folder.join(REPORT_NAME)])
+            .map(|path| name_of(&path))
             .collect();
         for entry in entries.flatten() {
             let name = entry.file_name();
@@ -339,31 +210,6 @@ impl JobRun {
             }
         }
     }
-}
-
-/// Becomes ready when a scene under way should stop.
-async fn asked_to_stop(stop: Arc<AtomicBool>, deadline: Option<Instant>) -> Signal {
-    while !stop.load(Ordering::Relaxed) && deadline.is_none_or(|deadline| Instant::now() < deadline) {
-        tokio::time::sleep(ASK_EVERY).await;
-    }
-    Signal::Terminate
-}
-
-/// Whether every further scene would meet the same.
-fn ends_the_job(error: &PipelineError) -> bool {
-    match error {
-        // The name of one scene's output is taken; the next may be free.
-        PipelineError::GeoIo(GeoIoError::OutputExists { .. }) => false,
-        // A prompt that the model cannot take; what else is called usage belongs to the scene: bands, pixel size.
-        PipelineError::Model(_) if error.exit() == Exit::Usage => true,
-        error => matches!(error.exit(), Exit::CannotCreate | Exit::WriteFailed | Exit::Config | Exit::DeviceAbsent),
-    }
-}
-
-/// A scene that is done, and how its tiles were answered.
-struct DoneScene {
-    manifest: Manifest,
-    tiles: TileCounts,
 }
 
 impl TileTotals {
@@ -405,34 +251,6 @@ fn entry(scene: &JobScene, standing: &Standing) -> SceneEntry {
     entry.reason.clone_from(&known.reason);
     (entry.detections, entry.holes) = (known.detections, known.holes);
     entry
-}
-
-/// A scene that cannot be looked at before GDAL opens it.
-fn not_read(scene: &OsStr, source: std::io::Error) -> PipelineError {
-    if source.kind() == std::io::ErrorKind::NotFound {
-        return GeoIoError::MissingScene { name: scene.to_owned() }.into();
-    }
-    if source.kind() == std::io::ErrorKind::InvalidInput {
-        return GeoIoError::UnusableScene { name: scene.to_owned(), reason: source.to_string() }.into();
-    }
-    PipelineError::ReadInput { path: PathBuf::from(scene), source }
-}
-
-/// Whether it was a signal, or the end of the time, that ended the work on a scene.
-fn is_interrupt(error: &PipelineError) -> bool {
-    matches!(error, PipelineError::Interrupted(_) | PipelineError::Paused(_))
-}
-
-/// Removes a folder of finished tiles, if it is there.
-fn remove_folder(folder: &Path) {
-    let _ = std::fs::remove_dir_all(folder);
-}
-
-/// Removes files that are ours; one that is gone already is no loss.
-fn remove(files: &[PathBuf]) {
-    for file in files {
-        let _ = std::fs::remove_file(file);
-    }
 }
 
 /// Seconds since 1970.

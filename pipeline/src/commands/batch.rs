@@ -130,6 +130,7 @@ impl Pass {
             tiles: worked.tiles,
             seconds: seconds(self.started.elapsed()),
             finished_at: now(),
+            collection: worked.collection.clone(),
             scenes: worked.scenes.clone(),
         };
         report.exit_code = report.plain_exit() as u8;
