@@ -134,4 +134,5 @@ def main():
         print(f"ConvNeXt-B, 480 px, batch 1, forward: PyTorch {median(lambda: base(images), 3):.3f} s")
 
 
-main()
+if __name__ == "__main__":
+    main()

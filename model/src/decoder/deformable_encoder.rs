@@ -3,11 +3,12 @@
 use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::{relu, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use crate::ops::deformable::sample;
+use crate::ops::feed_forward::{Middle, feed_forward_tokens};
 use crate::ops::layer_norm::layer_norm;
 use crate::ops::linear::{linear_tokens, placed};
 use crate::ops::{ModelBackend, SamplingGeometry};
@@ -105,7 +106,7 @@ impl<B: ModelBackend> DeformableLayer<B> {
         let value = linear_tokens(&self.value, tokens.clone());
         let gathered = linear_tokens(&self.output, sample(value, offsets, weights, &geometry));
         let tokens = layer_norm(&self.norm_attention, tokens + gathered);
-        let hidden = relu(linear_tokens(&self.expand, tokens.clone()));
-        layer_norm(&self.norm_forward, tokens + linear_tokens(&self.contract, hidden))
+        let forward = feed_forward_tokens([&self.expand, &self.contract], Middle::Relu, tokens.clone());
+        layer_norm(&self.norm_forward, tokens + forward)
     }
 }

@@ -3,14 +3,14 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Tensor};
 
 use super::{CrossAttention, CrossAttentionConfig, DeformableLayer, DeformableLayerConfig};
 use crate::ops::ModelBackend;
+use crate::ops::feed_forward::{Middle, feed_forward_tokens};
 use crate::ops::layer_norm::layer_norm;
-use crate::ops::linear::{linear_tokens, placed};
+use crate::ops::linear::placed;
 
 /// Sizes of an [`InteractionLayer`].
 #[derive(Config, Debug)]
@@ -78,8 +78,8 @@ impl<B: ModelBackend> InteractionLayer<B> {
         let text = layer_norm(&self.norm_gathered, text + gathered);
         let among = self.text_attention.forward(text.clone(), text.clone(), text.clone(), Some(ignored.clone()));
         let text = layer_norm(&self.norm_text, text + among);
-        let hidden = relu(linear_tokens(&self.text_expand, text.clone()));
-        let text = layer_norm(&self.norm_text_forward, text + linear_tokens(&self.text_contract, hidden));
+        let forward = feed_forward_tokens([&self.text_expand, &self.text_contract], Middle::Relu, text.clone());
+        let text = layer_norm(&self.norm_text_forward, text + forward);
         let told = self.text_to_image.forward(located, text.clone(), text.clone(), Some(ignored));
         let image = layer_norm(&self.norm_image, image + told);
         (self.visual.forward(image, positions, levels), text)

@@ -10,6 +10,7 @@ use burn::tensor::ops::FloatTensor;
 
 use super::backend::{ModelBackend, SamplingGeometry};
 use super::convolution::ConvolutionGeometry;
+use super::feed_forward::Middle;
 
 #[derive(Debug)]
 struct DeformableSampling;
@@ -21,7 +22,7 @@ impl<B: ModelBackend> Backward<B, 3> for DeformableSampling {
         let slope = grads.consume::<B>(&ops.node);
         let ([value, offsets, weights], geometry) = ops.state;
         let gradients = B::deformable_sampling_backward(value, offsets, weights, slope, &geometry);
-        register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+        register::<B, _>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
     }
 }
 
@@ -35,7 +36,22 @@ impl<B: ModelBackend> Backward<B, 3> for Attention {
         let slope = grads.consume::<B>(&ops.node);
         let (inputs, bias, heads) = ops.state;
         let gradients = B::token_attention_backward(inputs, bias, slope, heads);
-        register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+        register::<B, _>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+    }
+}
+
+#[derive(Debug)]
+struct FeedForward;
+
+impl<B: ModelBackend> Backward<B, 5> for FeedForward {
+    /// Tokens and weights; the wide middle is computed again rather than kept.
+    type State = (FloatTensor<B>, [FloatTensor<B>; 4], Middle);
+
+    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let slope = grads.consume::<B>(&ops.node);
+        let (tokens, weights, middle) = ops.state;
+        let gradients = B::feed_forward_backward(tokens, weights, slope, middle);
+        register::<B, _>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
     }
 }
 
@@ -49,7 +65,7 @@ impl<B: ModelBackend> Backward<B, 3> for TokenNorm {
         let slope = grads.consume::<B>(&ops.node);
         let (tokens, gamma, epsilon) = ops.state;
         let gradients = B::token_norm_backward(tokens, gamma, slope, epsilon);
-        register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+        register::<B, _>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
     }
 }
 
@@ -64,7 +80,7 @@ impl<B: ModelBackend> Backward<B, 3> for DepthwiseConvolution {
         let slope = grads.consume::<B>(&ops.node);
         let ([input, weight, output], geometry) = ops.state;
         let gradients = B::depthwise_convolution_backward([input, weight, output, slope], &geometry);
-        register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+        register::<B, _>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
     }
 }
 
@@ -79,7 +95,7 @@ impl<B: ModelBackend> Backward<B, 3> for DenseConvolution {
         let slope = grads.consume::<B>(&ops.node);
         let ([input, weight, output], geometry) = ops.state;
         let gradients = B::dense_convolution_backward([input, weight, output, slope], &geometry);
-        register::<B>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
+        register::<B, _>(ops.parents.map(|parent| parent.map(|node| node.id)), gradients, grads);
     }
 }
 
@@ -95,7 +111,11 @@ impl<B: ModelBackend> Backward<B, 1> for StackTranspose {
 }
 
 /// Hands each parent that wants one its gradient.
-fn register<B: ModelBackend>(parents: [Option<NodeId>; 3], gradients: [FloatTensor<B>; 3], grads: &mut Gradients) {
+fn register<B: ModelBackend, const N: usize>(
+    parents: [Option<NodeId>; N],
+    gradients: [FloatTensor<B>; N],
+    grads: &mut Gradients,
+) {
     for (parent, gradient) in parents.into_iter().zip(gradients) {
         if let Some(id) = parent {
             grads.register::<B>(id, gradient);
@@ -133,6 +153,17 @@ impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
         let output = B::token_attention(query, key, value, bias.primitive.clone(), heads);
         match Attention.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((inputs, bias.primitive, heads), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn feed_forward(tokens: FloatTensor<Self>, weights: [FloatTensor<Self>; 4], middle: Middle) -> FloatTensor<Self> {
+        let [widen, widen_bias, narrow, narrow_bias] = weights.each_ref().map(|weights| weights.node.clone());
+        let nodes = [tokens.node, widen, widen_bias, narrow, narrow_bias];
+        let (tokens, weights) = (tokens.primitive, weights.map(|weights| weights.primitive));
+        let output = B::feed_forward(tokens.clone(), weights.clone(), middle);
+        match FeedForward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((tokens, weights, middle), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }

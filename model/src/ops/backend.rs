@@ -6,7 +6,8 @@ use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
 use super::convolution::ConvolutionGeometry;
-use super::{attention, convolution, deformable, layer_norm};
+use super::feed_forward::Middle;
+use super::{attention, convolution, deformable, feed_forward, layer_norm};
 
 /// The grids that deformable attention samples, and how its heads and points are laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +80,32 @@ pub trait ModelBackend: Backend {
         heads: usize,
     ) -> [FloatTensor<Self>; 3] {
         attention::plain_backward::<Self>(inputs.map(wrap), wrap(bias), wrap(output_gradient), heads).map(raw)
+    }
+
+    /// Two linear layers with an activation between them.
+    ///
+    /// # Shapes
+    /// - `tokens`: `[token, in]`
+    /// - `weights`: `[in, wide]`, `[wide]`, `[wide, out]`, `[out]`
+    /// - returns: `[token, out]`
+    fn feed_forward(tokens: FloatTensor<Self>, weights: [FloatTensor<Self>; 4], middle: Middle) -> FloatTensor<Self> {
+        let [widen, widen_bias, narrow, narrow_bias] = weights;
+        let weights = (wrap(widen), wrap(widen_bias), wrap(narrow), wrap(narrow_bias));
+        raw(feed_forward::plain::<Self>(wrap(tokens), weights, middle))
+    }
+
+    /// Gradients of [`ModelBackend::feed_forward`] for the tokens and the weights.
+    fn feed_forward_backward(
+        tokens: FloatTensor<Self>,
+        weights: [FloatTensor<Self>; 4],
+        output_gradient: FloatTensor<Self>,
+        middle: Middle,
+    ) -> [FloatTensor<Self>; 5] {
+        let [widen, widen_bias, narrow, narrow_bias] = weights;
+        let weights = (wrap(widen), wrap(widen_bias), wrap(narrow), wrap(narrow_bias));
+        let (tokens, (widen, widen_bias, narrow, narrow_bias)) =
+            feed_forward::plain_backward::<Self>(wrap(tokens), weights, wrap(output_gradient), middle);
+        [raw(tokens), raw(widen), raw(widen_bias), raw(narrow), raw(narrow_bias)]
     }
 
     /// The last two of three dimensions swapped; its gradient is itself.

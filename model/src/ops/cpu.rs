@@ -5,7 +5,8 @@ use burn_flex::{Flex, FlexTensor};
 use super::backend::{ModelBackend, SamplingGeometry};
 use super::convolution::ConvolutionGeometry;
 use super::deformable_cpu::Sampler;
-use super::{attention_cpu, convolution_cpu, depthwise_cpu, layer_norm_cpu, transpose_cpu};
+use super::feed_forward::Middle;
+use super::{attention_cpu, convolution_cpu, depthwise_cpu, feed_forward_cpu, layer_norm_cpu, transpose_cpu};
 
 impl ModelBackend for Flex {
     fn deformable_sampling(
@@ -44,6 +45,19 @@ impl ModelBackend for Flex {
         heads: usize,
     ) -> [FlexTensor; 3] {
         attention_cpu::backward(inputs.each_ref(), &bias, &output_gradient, heads)
+    }
+
+    fn feed_forward(tokens: FlexTensor, weights: [FlexTensor; 4], middle: Middle) -> FlexTensor {
+        feed_forward_cpu::forward(&tokens, weights, middle)
+    }
+
+    fn feed_forward_backward(
+        tokens: FlexTensor,
+        weights: [FlexTensor; 4],
+        output_gradient: FlexTensor,
+        middle: Middle,
+    ) -> [FlexTensor; 5] {
+        feed_forward_cpu::backward(&tokens, weights, &output_gradient, middle)
     }
 
     fn stack_transpose(stack: FlexTensor) -> FlexTensor {

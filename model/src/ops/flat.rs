@@ -20,17 +20,23 @@ pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Fle
 #[inline(always)]
 pub(super) fn exp_in_place(values: &mut [f32]) {
     for value in values {
-        // Below this the result is zero in f32 terms that matter to a softmax.
-        let x = value.max(-87.0);
-        // Adding and subtracting 1.5 * 2^23 rounds to the nearest integer without a call.
-        let turns = x * std::f32::consts::LOG2_E + 12_582_912.0 - 12_582_912.0;
-        let rest = x - turns * 0.693_359_4 + turns * 2.121_944_4e-4;
-        let mut sum = 1.984_127e-4_f32;
-        for coefficient in [1.388_889e-3, 8.333_333e-3, 4.166_666_8e-2, 0.166_666_67, 0.5, 1.0, 1.0] {
-            sum = sum * rest + coefficient;
-        }
-        *value = sum * f32::from_bits((((turns as i32) + 127) << 23).cast_unsigned());
+        *value = exp(*value);
     }
+}
+
+/// `e^x` of one value, as [`exp_in_place`].
+#[inline(always)]
+pub(super) fn exp(x: f32) -> f32 {
+    // Below this the result is zero in f32 terms that matter to a softmax.
+    let x = x.max(-87.0);
+    // Adding and subtracting 1.5 * 2^23 rounds to the nearest integer without a call.
+    let turns = x * std::f32::consts::LOG2_E + 12_582_912.0 - 12_582_912.0;
+    let rest = x - turns * 0.693_359_4 + turns * 2.121_944_4e-4;
+    let mut sum = 1.984_127e-4_f32;
+    for coefficient in [1.388_889e-3, 8.333_333e-3, 4.166_666_8e-2, 0.166_666_67, 0.5, 1.0, 1.0] {
+        sum = sum * rest + coefficient;
+    }
+    sum * f32::from_bits((((turns as i32) + 127) << 23).cast_unsigned())
 }
 
 #[cfg(test)]

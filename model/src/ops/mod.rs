@@ -1,4 +1,5 @@
-//! Tensor operations that Burn lacks, or does slowly: attention, deformable sampling, matrix resizes, flat linears.
+//! Tensor operations that Burn lacks, or does slowly: attention, deformable sampling, feed-forward layers, matrix
+//! resizes, flat linears.
 
 pub mod attention;
 #[cfg(feature = "cpu")]
@@ -17,6 +18,9 @@ pub mod deformable;
 mod deformable_cpu;
 #[cfg(feature = "cpu")]
 mod depthwise_cpu;
+pub mod feed_forward;
+#[cfg(feature = "cpu")]
+mod feed_forward_cpu;
 #[cfg(feature = "cpu")]
 mod flat;
 #[cfg(feature = "cpu")]
@@ -28,6 +32,8 @@ mod layer_norm_cpu;
 pub mod linear;
 #[cfg(feature = "cpu")]
 mod lines_cpu;
+#[cfg(feature = "cpu")]
+mod middle_cpu;
 pub(crate) mod noise;
 pub mod resize;
 pub mod transpose;

@@ -6,10 +6,13 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Int, Tensor};
 use serde::{Deserialize, Serialize};
+
+use crate::ops::ModelBackend;
+use crate::ops::feed_forward::{Middle, feed_forward};
 
 /// BERT's layer norm epsilon.
 const NORM_EPSILON: f64 = 1e-12;
@@ -88,7 +91,7 @@ impl BertConfig {
     }
 }
 
-impl<B: Backend> Bert<B> {
+impl<B: ModelBackend> Bert<B> {
     /// One feature vector per token.
     ///
     /// # Shapes
@@ -127,7 +130,9 @@ impl<B: Backend> BertLayer<B> {
             heads: config.heads,
         }
     }
+}
 
+impl<B: ModelBackend> BertLayer<B> {
     /// Tokens stay flattened to two dimensions: a linear layer on three back-propagates many times slower.
     ///
     /// # Shapes
@@ -136,8 +141,8 @@ impl<B: Backend> BertLayer<B> {
     fn forward(&self, features: Tensor<B, 2>, padding: &Tensor<B, 4, Bool>) -> Tensor<B, 2> {
         let attended = self.output.forward(self.attend(features.clone(), padding));
         let features = self.attention_norm.forward(attended + features);
-        let wide = gelu(self.widen.forward(features.clone()));
-        self.feed_forward_norm.forward(self.narrow.forward(wide) + features)
+        let forward = feed_forward([&self.widen, &self.narrow], Middle::Gelu, features.clone());
+        self.feed_forward_norm.forward(forward + features)
     }
 
     fn attend(&self, features: Tensor<B, 2>, padding: &Tensor<B, 4, Bool>) -> Tensor<B, 2> {

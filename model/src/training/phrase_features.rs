@@ -6,6 +6,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 
 use crate::error::ModelError;
+use crate::ops::ModelBackend;
 use crate::text::{Bert, PromptTokenizer, TokenBatch};
 
 /// Phrases kept; beyond this the cache starts anew (about 1.5 GB at 20 tokens of 384).
@@ -28,7 +29,7 @@ pub(crate) struct PhraseReader<B: Backend> {
     known: HashMap<String, (Vec<f32>, Vec<bool>)>,
 }
 
-impl<B: Backend> PhraseReader<B> {
+impl<B: ModelBackend> PhraseReader<B> {
     /// A reader; `frozen` is the text tower unless it is trained.
     pub(crate) fn new(frozen: Option<Bert<B>>, tokenizer: PromptTokenizer, device: B::Device) -> Self {
         Self { frozen, tokenizer, device, known: HashMap::new() }

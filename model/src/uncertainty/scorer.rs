@@ -3,10 +3,12 @@
 use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear, LinearConfig};
-use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Tensor};
 
+use crate::ops::ModelBackend;
+use crate::ops::feed_forward::{Middle, feed_forward_tokens};
 use crate::ops::linear::linear_tokens;
 
 /// Sizes of an [`UncertaintyScorer`].
@@ -48,7 +50,7 @@ impl UncertaintyScorerConfig {
     }
 }
 
-impl<B: Backend> UncertaintyScorer<B> {
+impl<B: ModelBackend> UncertaintyScorer<B> {
     /// The uncertainty logit U at the resolution of the tokens.
     ///
     /// # Shapes
@@ -71,7 +73,6 @@ impl<B: Backend> UncertaintyScorer<B> {
         let ignored = ignored.reshape([batch, 1, words]).expand([batch, count, words]);
         let aligned = softmax(scores.mask_fill(ignored, -1e9), 2).matmul(text);
         let pair = Tensor::cat(vec![visual, aligned], 2);
-        let hidden = gelu(linear_tokens(&self.hidden, pair));
-        linear_tokens(&self.output, hidden).reshape([batch, 1, rows, cols])
+        feed_forward_tokens([&self.hidden, &self.output], Middle::Gelu, pair).reshape([batch, 1, rows, cols])
     }
 }

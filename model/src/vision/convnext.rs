@@ -7,13 +7,14 @@
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig, PaddingConfig2d};
-use burn::tensor::activation::gelu;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::ops::ModelBackend;
 use crate::ops::convolution::{Activation, convolve};
+use crate::ops::feed_forward::{Middle, feed_forward};
+use crate::ops::linear::{map_to_tokens, tokens_to_map};
 use crate::ops::noise::drop_path;
 
 /// Layer norm epsilon of ConvNeXt.
@@ -157,7 +158,9 @@ impl<B: Backend> Downsample<B> {
             norm_first,
         }
     }
+}
 
+impl<B: ModelBackend> Downsample<B> {
     fn forward(&self, features: Tensor<B, 4>) -> Tensor<B, 4> {
         if self.norm_first {
             self.conv.forward(norm_channels(&self.norm, features))
@@ -186,8 +189,8 @@ impl<B: Backend> ConvNextBlock<B> {
 impl<B: ModelBackend> ConvNextBlock<B> {
     fn forward(&self, features: Tensor<B, 4>) -> Tensor<B, 4> {
         let (tokens, grid) = to_tokens(convolve(&self.depthwise, features.clone(), Activation::None));
-        let wide = gelu(self.widen.forward(self.norm.forward(tokens)));
-        let narrow = self.narrow.forward(wide) * self.scale.val().unsqueeze();
+        let narrow = feed_forward([&self.widen, &self.narrow], Middle::Gelu, self.norm.forward(tokens));
+        let narrow = narrow * self.scale.val().unsqueeze();
         features + drop_path(to_grid(narrow, grid), self.drop_path)
     }
 }
@@ -208,7 +211,7 @@ fn layer_norm<B: Backend>(width: usize, device: &B::Device) -> LayerNorm<B> {
 }
 
 /// Layer norm over the channels of each pixel.
-fn norm_channels<B: Backend>(norm: &LayerNorm<B>, features: Tensor<B, 4>) -> Tensor<B, 4> {
+fn norm_channels<B: ModelBackend>(norm: &LayerNorm<B>, features: Tensor<B, 4>) -> Tensor<B, 4> {
     let (tokens, grid) = to_tokens(features);
     to_grid(norm.forward(tokens), grid)
 }
@@ -217,14 +220,14 @@ fn norm_channels<B: Backend>(norm: &LayerNorm<B>, features: Tensor<B, 4>) -> Ten
 ///
 /// # Shapes
 /// `[batch, channel, row, col]` to `[batch * row * col, channel]`
-fn to_tokens<B: Backend>(features: Tensor<B, 4>) -> (Tensor<B, 2>, [usize; 3]) {
+fn to_tokens<B: ModelBackend>(features: Tensor<B, 4>) -> (Tensor<B, 2>, [usize; 3]) {
     let [batch, channels, rows, cols] = features.dims();
-    let tokens = features.permute([0, 2, 3, 1]).reshape([batch * rows * cols, channels]);
+    let tokens = map_to_tokens(features).reshape([batch * rows * cols, channels]);
     (tokens, [batch, rows, cols])
 }
 
 /// The way back from [`to_tokens`].
-fn to_grid<B: Backend>(tokens: Tensor<B, 2>, [batch, rows, cols]: [usize; 3]) -> Tensor<B, 4> {
+fn to_grid<B: ModelBackend>(tokens: Tensor<B, 2>, [batch, rows, cols]: [usize; 3]) -> Tensor<B, 4> {
     let [_, channels] = tokens.dims();
-    tokens.reshape([batch, rows, cols, channels]).permute([0, 3, 1, 2])
+    tokens_to_map(tokens.reshape([batch, rows * cols, channels]), rows, cols)
 }

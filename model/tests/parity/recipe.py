@@ -210,17 +210,27 @@ class Decoder(nn.Module):
         self.refinement = Refinement(fine, narrow, full) if narrow else None
         self.presence = PresenceHead(width) if config["presence"] else None
 
-    def forward(self, levels, words, ignored, size):
-        """Stages by name: `tokens` and `lateral` of the image, `text`, then `logit`, `refined`, `uncertainty`, `presence`."""
+    def encode(self, levels):
+        """What is computed once per image: tokens of strides 32, 16 and 8, and the lateral of stride 4."""
         lateral = self.lateral(levels[0])
         maps = [project(level) for project, level in zip(self.projections, reversed(levels[1:]))]
         sizes = [tuple(level.shape[-2:]) for level in maps]
-        counts = [rows * cols for rows, cols in sizes]
-        positions = torch.cat([sine(*grid, own.numel()) + own
-                               for grid, own in zip(sizes, self.level_embedding)], 1)
         tokens = torch.cat([to_tokens(level) for level in maps], 1)
         for layer in self.image_layers:
-            tokens = run_deformable(layer, tokens, positions, sizes)
+            tokens = run_deformable(layer, tokens, self.positions(sizes), sizes)
+        return tokens, lateral, sizes
+
+    def positions(self, sizes):
+        return torch.cat([sine(*grid, own.numel()) + own for grid, own in zip(sizes, self.level_embedding)], 1)
+
+    def forward(self, levels, words, ignored, size):
+        """Stages by name: `tokens` and `lateral` of the image, `text`, then `logit`, `refined`, `uncertainty`, `presence`."""
+        return self.decode(*self.encode(levels), words, ignored, size)
+
+    def decode(self, tokens, lateral, sizes, words, ignored, size):
+        """One phrase per image; what `encode` returns may be repeated for that."""
+        counts = [rows * cols for rows, cols in sizes]
+        positions = self.positions(sizes)
         text = self.text_norm(self.text_projection(words))
         stages = {"tokens": tokens, "lateral": lateral, "text": text}
 
