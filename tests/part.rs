@@ -88,3 +88,53 @@ fn a_box_on_the_map_is_the_pixels_that_it_touches() {
         assert_eq!(error.exit(), Exit::Usage, "{}", one_line(&error));
     }
 }
+
+#[test]
+fn within_a_cutline_everything_is_as_in_the_whole_and_outside_is_nodata() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = folder.path().join("scene.tif");
+    paint(&scene, SIZE.0, SIZE.1, waves);
+    let whole_out = tempfile::tempdir().unwrap();
+    Trial::new(&scene, whole_out.path()).run().unwrap();
+    // A triangle with corners at columns and rows (20, 10), (100, 10), (20, 90), in the CRS of the scene.
+    let corner = |col: f64, row: f64| format!("[{}, {}]", 500_000.0 + 0.5 * col, 5_300_000.0 - 0.5 * row);
+    let ring = [corner(20.0, 10.0), corner(100.0, 10.0), corner(20.0, 90.0), corner(20.0, 10.0)].join(", ");
+    let crs = r#""crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}}"#;
+    let shape = format!(r#"{{"type": "Polygon", "coordinates": [[{ring}]]}}"#);
+    let features = format!(r#"[{{"type": "Feature", "properties": {{}}, "geometry": {shape}}}]"#);
+    let cutline = folder.path().join("triangle.geojson");
+    std::fs::write(&cutline, format!(r#"{{"type": "FeatureCollection", {crs}, "features": {features}}}"#)).unwrap();
+
+    let out = tempfile::tempdir().unwrap();
+    let mut trial = Trial::new(&scene, out.path());
+    trial.config.cutline = Some(cutline.clone());
+    let report = trial.run().unwrap().report;
+    let (all, cut) = (band(&whole_out.path().join("out.tif"), 1), band(&out.path().join("out.tif"), 1));
+    let mut inside = 0;
+    for (i, (all, cut)) in all.iter().zip(&cut).enumerate() {
+        let (col, row) = (f64::from(i as u32 % SIZE.0) + 0.5, f64::from(i as u32 / SIZE.0) + 0.5);
+        // The middle of the pixel, away from the slanted side where a rounding may decide.
+        let sum = (col - 20.0) + (row - 10.0);
+        if (sum - 80.0).abs() < 0.01 {
+            continue;
+        }
+        if col > 20.0 && row > 10.0 && sum < 80.0 {
+            inside += 1;
+            assert_eq!(cut, all, "column {col}, row {row}");
+        } else {
+            assert_eq!(*cut, None, "column {col}, row {row}");
+        }
+    }
+    assert!(report.valid_px >= inside && report.valid_px <= inside + 80);
+    assert_eq!(report.valid_px + report.nodata_px, u64::from(SIZE.0 * SIZE.1));
+    assert!(report.tiles.empty > 0 && report.tiles.computed > 0, "{:?}", report.tiles);
+
+    std::fs::write(&cutline, r#"{"type": "FeatureCollection", "features": []}"#).unwrap();
+    for file in [cutline.clone(), folder.path().join("missing.gpkg")] {
+        let mut trial = Trial::new(&scene, out.path());
+        trial.config.cutline = Some(file);
+        trial.config.outputs.overwrite = true;
+        let error = trial.run().unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage, "{}", one_line(&error));
+    }
+}

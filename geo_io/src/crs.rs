@@ -96,6 +96,12 @@ impl SceneCrs {
         Some((MovableTransform(transform), major, minor))
     }
 
+    /// From another CRS to this one, x (or longitude) first in both.
+    pub(crate) fn transform_from(&self, source: SpatialRef) -> Result<MovableTransform, GdalFailure> {
+        let (source, target) = (x_first(source), self.spatial_ref()?);
+        Ok(MovableTransform(guarded(|| CoordTransform::new(&source, &target))?))
+    }
+
     /// From this CRS to longitude and latitude on WGS 84.
     pub(crate) fn to_wgs84(&self) -> Result<MovableTransform, GdalFailure> {
         let target = x_first(tolerant(|| SpatialRef::from_epsg(4326))?);

@@ -77,6 +77,14 @@ pub enum GeoIoError {
         /// What GDAL says.
         source: Cause,
     },
+    /// The file that bounds what is wanted of a scene cannot be used.
+    #[error("cannot use cutline {}", path.display())]
+    Cutline {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Cause,
+    },
     /// The output is there already.
     #[error("output {} exists already (use --overwrite to replace it)", path.display())]
     OutputExists {
@@ -135,7 +143,7 @@ impl GeoIoError {
             Self::MissingScene { .. } => ErrorKind::MissingScene,
             Self::OpenScene { .. } | Self::ReadWindow { .. } => ErrorKind::UnreadableScene,
             Self::UnusableScene { .. } => ErrorKind::UnusableScene,
-            Self::Usage { .. } => ErrorKind::Usage,
+            Self::Usage { .. } | Self::Cutline { .. } => ErrorKind::Usage,
             Self::OutputExists { .. } => ErrorKind::OutputExists,
             Self::OutputCreate { .. } => ErrorKind::OutputCreate,
             Self::Write { .. } => ErrorKind::WriteFailed,

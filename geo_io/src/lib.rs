@@ -7,6 +7,7 @@ mod attributes;
 mod bands;
 mod collection;
 mod crs;
+mod cutline;
 mod detection;
 mod environment;
 mod error;
@@ -35,6 +36,7 @@ mod write_guard;
 
 pub use collection::{CollectedScene, Collection, collect};
 pub use crs::SceneCrs;
+pub use cutline::{Cutline, Reach};
 pub use detection::{Detection, DetectionPolygon};
 pub use environment::{SceneExtent, check_crs_database, driver_count, has_driver, scene_extent};
 pub use error::{ErrorKind, GdalFailure, GeoIoError};

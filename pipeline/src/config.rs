@@ -162,6 +162,8 @@ pub struct RunConfig {
     pub views: ViewConfig,
     /// The part of the scene that is worked on.
     pub part: Part,
+    /// A vector file whose polygons bound what is worked on.
+    pub cutline: Option<PathBuf>,
     /// What neighbouring tiles share.
     pub overlap: Overlap,
     /// Probability above which a pixel belongs to the mask.
@@ -220,6 +222,7 @@ impl RunConfig {
         Self {
             views: ViewConfig::default(),
             part: Part::Whole,
+            cutline: None,
             overlap: Overlap::Percent(20.0),
             threshold: THRESHOLD,
             min_presence: None,

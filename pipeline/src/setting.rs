@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use geo_io::SceneInfo;
+use geo_io::{Cutline, SceneInfo};
 
 use crate::config::RunConfig;
 use crate::error::PipelineError;
@@ -20,6 +20,8 @@ pub struct Setting {
     pub output: SceneInfo,
     /// The model.
     pub model: ModelReport,
+    /// The polygons outside of which nothing is wanted.
+    pub cutline: Option<Arc<Cutline>>,
     /// What is looked for.
     pub prompts: Vec<PromptSpec>,
     /// How to go about it.
@@ -56,8 +58,9 @@ impl Setting {
         let part = config.part.window(&info)?;
         let plan = TilePlan::new(info.size, tile_px, config.overlap)?.within(part);
         let output = info.cut(part);
+        let cutline = config.cutline.as_deref().map(|path| Cutline::open(path, &info)).transpose()?.map(Arc::new);
         tracing::info!("{} tiles of {tile_px} px, one every {} px", plan.len(), plan.stride_px());
-        Ok(Self { info, output, model, prompts, config, vocabulary_notes, views, plan: Arc::new(plan) })
+        Ok(Self { info, output, model, cutline, prompts, config, vocabulary_notes, views, plan: Arc::new(plan) })
     }
 
     /// The texts of some prompts.

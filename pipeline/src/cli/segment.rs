@@ -47,7 +47,7 @@ pub(crate) struct SegmentArgs {
     dry_run: bool,
     /// Keep finished tiles in this folder, so that the same command goes on after it was interrupted or killed; the
     /// folder is removed once the outputs are there.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "cutline")]
     checkpoint: Option<PathBuf>,
     #[command(flatten)]
     scene_args: SceneArgs,
@@ -78,6 +78,7 @@ impl SegmentArgs {
             device: self.engine.device,
             run: RunConfig {
                 part: self.part.part(),
+                cutline: self.part.cutline,
                 polygons: self.polygons.config(),
                 batch: self.engine.batch,
                 ram: self.engine.memory.ram(),

@@ -75,6 +75,9 @@ pub(crate) struct PartArgs {
     #[arg(long, visible_alias = "te", num_args = 4, value_names = ["XMIN", "YMIN", "XMAX", "YMAX"],
         allow_negative_numbers = true, value_parser = coordinate)]
     bbox: Option<Vec<f64>>,
+    /// Work within the polygons of this vector file only; the rest is nodata.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cutline: Option<PathBuf>,
 }
 
 fn coordinate(text: &str) -> Result<f64, String> {

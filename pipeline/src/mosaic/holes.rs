@@ -35,14 +35,17 @@ impl Holes {
     /// Counts the pixels of finished rows that lie in a failed tile and that no tile covered.
     ///
     /// Returns their number; they are nodata of another kind than ground on which the scene has none. The rows are of a
-    /// `part` of the scene.
-    pub fn count(&mut self, rows: &BlendedRows, part: PixelWindow) -> u64 {
+    /// `part` of the scene, of which only what is `inside` may be wanted.
+    pub fn count(&mut self, rows: &BlendedRows, inside: Option<&[u8]>, part: PixelWindow) -> u64 {
         if self.open.is_empty() {
             return 0;
         }
         let (left, right) = (part.col_off, part.col_off + part.width);
         let (top, bottom) = (part.row_off + rows.row_off, part.row_off + rows.row_off + rows.rows);
         let mut free: Vec<bool> = rows.covered.iter().map(|covered| !covered).collect();
+        for (free, inside) in free.iter_mut().zip(inside.into_iter().flatten()) {
+            *free &= *inside == 1;
+        }
         let mut counted = 0;
         for tile in &mut self.open {
             let PixelWindow { col_off, row_off, width: tile_width, height } = tile.window;
@@ -92,8 +95,8 @@ mod tests {
         holes.add(window(1, 0), "cut".into());
         holes.add(window(2, 1), "cut too".into());
         // Columns 1, 2 belong to the first in rows 0..3, columns 2, 3 to the second in rows 1..4.
-        assert_eq!(holes.count(&rows(0, &[0, 0, 1, 1, 0, 0, 0, 0]), PART), 1 + 3);
-        assert_eq!(holes.count(&rows(2, &[0, 1, 0, 0, 0, 0, 0, 0]), PART), 2 + 2);
+        assert_eq!(holes.count(&rows(0, &[0, 0, 1, 1, 0, 0, 0, 0]), None, PART), 1 + 3);
+        assert_eq!(holes.count(&rows(2, &[0, 1, 0, 0, 0, 0, 0, 0]), None, PART), 2 + 2);
         let px: Vec<u64> = holes.finish().iter().map(|tile| tile.px).collect();
         assert_eq!(px, [1 + 2 + 1, 1 + 1 + 2]);
     }
@@ -102,7 +105,7 @@ mod tests {
     fn a_failed_tile_that_its_neighbours_cover_is_listed_and_leaves_no_pixel_without_a_result() {
         let mut holes = Holes::default();
         holes.add(window(0, 0), "cut".into());
-        assert_eq!(holes.count(&rows(0, &[1; 8]), PART), 0);
+        assert_eq!(holes.count(&rows(0, &[1; 8]), None, PART), 0);
         assert_eq!(holes.finish(), [FailedTile { window: window(0, 0), reason: "cut".into(), px: 0 }]);
     }
 }

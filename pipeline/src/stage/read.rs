@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use geo_io::{ErrorKind, GeoIoError, PixelWindow, RgbWindow, Scene};
+use geo_io::{Cutline, ErrorKind, GeoIoError, PixelWindow, Reach, RgbWindow, Scene};
 use tokio::sync::mpsc::Sender;
 
 use crate::config::OnBadTile;
@@ -30,6 +30,8 @@ pub struct ReadStage {
     pub first: usize,
     /// Distance to its next tile.
     pub step: usize,
+    /// The polygons outside of which nothing is wanted: a tile that does not touch them is not read.
+    pub cutline: Option<Arc<Cutline>>,
     /// What becomes of a window that cannot be read.
     pub on_bad_tile: OnBadTile,
     /// Takes the tiles.
@@ -51,7 +53,7 @@ impl ReadStage {
         for position in (self.first..self.tiles.len()).step_by(self.step) {
             self.cancel.check(Self::NAME)?;
             let tile = self.plan.tile(self.tiles[position]);
-            let pixels = match (clock.time(|| self.read(tile.window)), self.on_bad_tile) {
+            let pixels = match (clock.time(|| self.wanted(tile.window)), self.on_bad_tile) {
                 (Ok(pixels), _) => Ok(pixels),
                 (Err(error), OnBadTile::Hole) => Err(one_line(&error)),
                 (Err(error), OnBadTile::Fail) => return Err(error.into()),
@@ -63,6 +65,17 @@ impl ReadStage {
         }
         Ok(clock.total())
     }
+    /// Reads a window unless nothing of it is wanted; then it counts as one without data.
+    fn wanted(&mut self, window: PixelWindow) -> Result<RgbWindow, GeoIoError> {
+        match &self.cutline {
+            Some(cutline) if !cutline.inside(window, Reach::Touches)?.contains(&1) => {
+                let area = window.area_px();
+                Ok(RgbWindow { window, rgb: vec![0.0; 3 * area], valid: vec![0; area] })
+            }
+            _ => self.read(window),
+        }
+    }
+
     /// Reads a window, if need be several times: each further try opens the scene anew, because a dataset that met a
     /// bad reply or a broken block may remember it.
     fn read(&mut self, window: PixelWindow) -> Result<RgbWindow, GeoIoError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use geo_io::SceneStrip;
+use geo_io::{Cutline, PixelWindow, Reach, SceneStrip};
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::error::PipelineError;
@@ -31,6 +31,8 @@ pub struct StitchStage {
     pub raw_uncertainty: bool,
     /// Probability above which a pixel belongs to the mask.
     pub threshold: f32,
+    /// The polygons outside of which nothing is wanted.
+    pub cutline: Option<Arc<Cutline>>,
     /// Rows that are handed on at once.
     pub strip_rows: u32,
     /// Answered tiles in plan order.
@@ -101,8 +103,12 @@ impl StitchStage {
                 if let Some(scene) = &scene {
                     scene.join(&mut rows, self.plan.size().width, part);
                 }
+                let inside = self.inside(&rows)?;
+                let hole_px = holes.count(&rows, inside.as_deref(), part);
+                for (covered, inside) in rows.covered.iter_mut().zip(inside.iter().flatten()) {
+                    *covered &= *inside == 1;
+                }
                 let valid_px = rows.covered.iter().filter(|&&covered| covered).count() as u64;
-                let hole_px = holes.count(&rows, part);
                 counts.valid_px += valid_px;
                 counts.hole_px += hole_px;
                 counts.nodata_px += rows.covered.len() as u64 - valid_px - hole_px;
@@ -111,15 +117,28 @@ impl StitchStage {
                 let waits = Instant::now();
                 let sent = self.output.blocking_send(strips);
                 sending += waits.elapsed();
-                sent
+                sent.map_err(|_| None)
             });
             clock.add(start.elapsed().saturating_sub(sending));
-            if finished.is_err() {
-                break;
+            match finished {
+                Ok(()) => {}
+                // The next stage has stopped and says why.
+                Err(None) => break,
+                Err(Some(error)) => return Err(error),
             }
         }
         counts.failed = holes.finish();
         Ok((counts, clock.total()))
+    }
+}
+
+impl StitchStage {
+    /// 1 for each pixel of some rows that is wanted; `None` where all are.
+    fn inside(&self, rows: &BlendedRows) -> Result<Option<Vec<u8>>, PipelineError> {
+        let Some(cutline) = &self.cutline else { return Ok(None) };
+        let part = self.plan.part();
+        let window = PixelWindow { row_off: part.row_off + rows.row_off, height: rows.rows, ..part };
+        Ok(Some(cutline.inside(window, Reach::Middles)?))
     }
 }
 
