@@ -237,6 +237,7 @@ impl Plan {
             report: report.clone(),
             overwrite,
             rfc7946: self.options.rfc7946,
+            ..OutputConfig::default()
         };
         Ok((OutputNames::new(&config, &self.prompts, OsStr::new(name))?, config))
     }

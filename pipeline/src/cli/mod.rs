@@ -3,12 +3,15 @@
 mod ablate;
 mod dataset;
 mod demo;
+mod diff;
 mod eval;
 mod model;
 mod preview;
+mod report;
 mod segment;
 mod synth;
 mod train;
+mod vectorize;
 mod weights;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +51,12 @@ enum Command {
     Model(model::ModelArgs),
     /// Convert and inspect weights.
     Weights(weights::WeightsArgs),
+    /// Make polygons of probability rasters anew, without the model.
+    Vectorize(vectorize::VectorizeArgs),
+    /// Say what changed between two runs over the same place.
+    Diff(diff::DiffArgs),
+    /// Show a run as one HTML page.
+    Report(report::ReportArgs),
     /// Draw scene, mask and uncertainty side by side.
     Preview(preview::PreviewArgs),
     /// Run the shipped example and show what it finds.
@@ -71,6 +80,9 @@ impl Cli {
             Command::Dataset(args) => args.run(verbosity),
             Command::Model(args) => args.run(),
             Command::Weights(args) => args.run(),
+            Command::Vectorize(args) => args.run(verbosity),
+            Command::Diff(args) => args.run(),
+            Command::Report(args) => args.run(),
             Command::Preview(args) => args.run(),
             Command::Demo(args) => args.run(verbosity),
         }
