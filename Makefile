@@ -7,12 +7,13 @@ GEOPHRASE := $(TARGET_DIR)/release/geophrase
 # One profile for everything: building the tensor kernels twice takes longer than it helps.
 PROFILE := --release
 
-.PHONY: demo test build setup check bench train-small help
+.PHONY: demo test test-qgis build setup check bench train-small help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo         find tanks, red roofs and ships in the shipped scene; results in out/"
 	@echo "make test         run all tests"
+	@echo "make test-qgis    open results in a real QGIS (installs Debian's package; skips where it cannot)"
 	@echo "make build        build $(GEOPHRASE)"
 	@echo "make check        formatting and lints"
 	@echo "make bench        benchmarks, peak memory included"
@@ -38,6 +39,9 @@ test: setup
 	else \
 		set -x; $(CARGO) test $(PROFILE) --workspace --no-fail-fast; \
 	fi
+
+test-qgis: build
+	.ci/qgis $(GEOPHRASE) $(QGIS_PICTURE)
 
 check: setup
 	$(CARGO) fmt --all --check

@@ -67,6 +67,7 @@ fn merged(plan: &Arc<Plan>, folder: &Path) -> Result<Outcome, PipelineError> {
         scene: 0,
         keep_detections: 0,
         resumed: 0,
+        outputs: None,
         overwrite: false,
         ram: Ram::HalfOfFree,
     };

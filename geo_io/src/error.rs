@@ -85,6 +85,20 @@ pub enum GeoIoError {
         /// Why.
         source: Cause,
     },
+    /// A file to be read is not there.
+    #[error("{} does not exist", path.display())]
+    MissingInput {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A vector file cannot be read.
+    #[error("cannot read polygons from {}", path.display())]
+    ReadVector {
+        /// The file.
+        path: PathBuf,
+        /// What GDAL says.
+        source: Cause,
+    },
     /// The output is there already.
     #[error("output {} exists already (use --overwrite to replace it)", path.display())]
     OutputExists {
@@ -140,8 +154,8 @@ impl GeoIoError {
     /// What the caller should conclude.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::MissingScene { .. } => ErrorKind::MissingScene,
-            Self::OpenScene { .. } | Self::ReadWindow { .. } => ErrorKind::UnreadableScene,
+            Self::MissingScene { .. } | Self::MissingInput { .. } => ErrorKind::MissingScene,
+            Self::OpenScene { .. } | Self::ReadVector { .. } | Self::ReadWindow { .. } => ErrorKind::UnreadableScene,
             Self::UnusableScene { .. } => ErrorKind::UnusableScene,
             Self::Usage { .. } | Self::Cutline { .. } => ErrorKind::Usage,
             Self::OutputExists { .. } => ErrorKind::OutputExists,

@@ -228,12 +228,19 @@ fn head(info: &SceneInfo, options: &VectorOptions) -> Vec<u8> {
             let authority = crs.authority().map(|(name, code)| format!("{name}:{code}"));
             head += &format!("\"source_crs\":{},", json!({ "authority": authority, "wkt2": crs.wkt2() }));
         }
-        Some(crs) if crs.is_wgs84() => {}
-        Some(crs) => head += &crs_member(&crs_name(crs)),
-        None => head += &crs_member(NO_CRS),
+        crs => head += &crs_of(crs.as_ref()),
     }
     head += "\"features\":[";
     head.into_bytes()
+}
+
+/// The `crs` member of a file in this CRS, with a comma after it; nothing for longitude and latitude on WGS 84.
+pub(crate) fn crs_of(crs: Option<&SceneCrs>) -> String {
+    match crs {
+        Some(crs) if crs.is_wgs84() => String::new(),
+        Some(crs) => crs_member(&crs_name(crs)),
+        None => crs_member(NO_CRS),
+    }
 }
 
 fn crs_member(name: &str) -> String {

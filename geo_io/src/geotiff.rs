@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gdal::errors::GdalError;
-use gdal::raster::{Buffer, GdalType, RasterCreationOptions};
+use gdal::raster::{Buffer, ColorEntry, ColorTable, GdalType, PaletteInterpretation, RasterCreationOptions};
 use gdal::{Dataset, DriverManager, Metadata};
 
 use crate::crs::{SceneCrs, same};
@@ -35,17 +35,46 @@ pub(crate) struct Storage {
     pub(crate) nodata: Option<f64>,
     /// True when what is read back must equal what was written.
     pub(crate) lossless: bool,
+    /// What the file says of itself: names and texts.
+    pub(crate) tags: Vec<(String, String)>,
+    /// The colours of values, from 0 on: red, green, blue, alpha. For one band of bytes.
+    pub(crate) colours: Vec<[u8; 4]>,
+    /// Whether the file says the least, largest, mean value and the spread of each band.
+    pub(crate) with_statistics: bool,
+    /// How overviews are made, in GDAL's word, when the file is to be a cloud-optimized GeoTIFF.
+    pub(crate) cog: Option<&'static str>,
+}
+
+impl Storage {
+    /// A file of these bands with nothing special about it.
+    pub(crate) fn plain(options: Vec<String>, bands: Vec<&'static str>) -> Self {
+        Self {
+            options,
+            bands,
+            nodata: None,
+            lossless: true,
+            tags: Vec::new(),
+            colours: Vec::new(),
+            with_statistics: false,
+            cog: None,
+        }
+    }
 }
 
 /// A sample that can be stored.
 pub(crate) trait Stored: GdalType + Copy + Default {
     /// Its bits, for the checksum.
     fn bits(self) -> u32;
+    /// Its value, for statistics.
+    fn number(self) -> f64;
     /// True for a value that an absent block stands for, given the nodata value.
     fn is_absent(self, nodata: Option<f64>) -> bool;
 }
 
 impl Stored for u8 {
+    fn number(self) -> f64 {
+        f64::from(self)
+    }
     fn bits(self) -> u32 {
         u32::from(self)
     }
@@ -55,6 +84,9 @@ impl Stored for u8 {
 }
 
 impl Stored for u32 {
+    fn number(self) -> f64 {
+        f64::from(self)
+    }
     fn bits(self) -> u32 {
         self
     }
@@ -64,6 +96,9 @@ impl Stored for u32 {
 }
 
 impl Stored for f32 {
+    fn number(self) -> f64 {
+        f64::from(self)
+    }
     fn bits(self) -> u32 {
         // One NaN is as good as another, and a compressor may not keep which it was.
         if self.is_nan() { f32::NAN.to_bits() } else { self.to_bits() }
@@ -88,6 +123,8 @@ pub(crate) struct GeoTiff<T> {
     next_row: u32,
     /// Checksums of all blocks, in the order written.
     sums: Vec<u64>,
+    /// Statistics of each band.
+    statistics: Vec<BandStatistics>,
 }
 
 impl<T: Stored> GeoTiff<T> {
@@ -101,8 +138,9 @@ impl<T: Stored> GeoTiff<T> {
         let dataset =
             create().map_err(|failure| GeoIoError::OutputCreate { path: target.to_owned(), source: failure.into() })?;
         let planes = vec![Vec::new(); storage.bands.len()];
+        let statistics = vec![BandStatistics::default(); storage.bands.len()];
         let frame = frame.clone();
-        Ok(Self { dataset: Some(dataset), output, frame, storage, planes, next_row: 0, sums: Vec::new() })
+        Ok(Self { dataset: Some(dataset), output, frame, storage, planes, next_row: 0, sums: Vec::new(), statistics })
     }
 
     /// Adds rows that follow the ones before; one plane `[row, col]` for each band.
@@ -158,6 +196,12 @@ impl<T: Stored> GeoTiff<T> {
             Ok(())
         });
         written.map_err(|failure| self.output.failed(failure))?;
+        if self.storage.with_statistics {
+            for (statistics, plane) in self.statistics.iter_mut().zip(&self.planes) {
+                let present = plane.iter().filter(|value| !value.is_absent(nodata));
+                present.for_each(|value| statistics.add(value.number()));
+            }
+        }
         self.planes.iter_mut().for_each(Vec::clear);
         Ok(())
     }
@@ -172,18 +216,28 @@ impl<T: Stored> GeoTiff<T> {
             return Err(GeoIoError::Order { reason });
         }
         if let Some(mut dataset) = self.dataset.take() {
+            let (storage, statistics) = (&self.storage, &self.statistics);
             let closed = guarded(|| {
+                for (index, statistics) in statistics.iter().enumerate().filter(|_| storage.with_statistics) {
+                    for (key, value) in statistics.items(self.frame.size.area_px()) {
+                        dataset.rasterband(index + 1)?.set_metadata_item(key, &value, "")?;
+                    }
+                }
                 dataset.flush_cache()?;
                 dataset.close()
             });
             closed.map_err(|failure| self.output.failed(failure))?;
         }
-        self.verify().map_err(|failure| self.output.failed(failure))?;
-        self.output.seal()
+        self.verify(self.output.path()).map_err(|failure| self.output.failed(failure))?;
+        let Some(resampling) = self.storage.cog else { return self.output.seal() };
+        let optimized = TempOutput::create_for_gdal(self.output.target(), self.output.overwrites())?;
+        let made = optimize::<T>(self.output.path(), optimized.path(), resampling);
+        made.and_then(|()| self.verify(optimized.path())).map_err(|failure| optimized.failed(failure))?;
+        optimized.seal()
     }
 
-    fn verify(&self) -> Result<(), GdalFailure> {
-        let dataset = open_raster(self.output.path().as_os_str())?;
+    fn verify(&self, path: &Path) -> Result<(), GdalFailure> {
+        let dataset = open_raster(path.as_os_str())?;
         check_frame(&dataset, &self.frame, self.storage.bands.len())?;
         let width = self.frame.size.width as usize;
         let mut sums = self.sums.iter();
@@ -224,7 +278,7 @@ fn create_dataset<T: Stored>(path: &Path, frame: &Frame, storage: &Storage) -> R
     for flavour in [None, Some("ESRI_PE")] {
         let tiny = Frame { size: PixelSize { width: 1, height: 1 }, ..frame.clone() };
         let probe = format!("/vsimem/geophrase-crs-{:?}.tif", std::thread::current().id());
-        let plain = Storage { options: Vec::new(), bands: vec![""], nodata: None, lossless: true };
+        let plain = Storage::plain(Vec::new(), vec![""]);
         let dataset = create_with_keys::<u8>(Path::new(&probe), &tiny, &plain, Some(&spatial_ref), flavour)?;
         guarded(|| dataset.close())?;
         let kept = open_raster(probe.as_ref()).is_ok_and(|dataset| check_frame(&dataset, &tiny, 1).is_ok());
@@ -286,8 +340,86 @@ fn create_with_keys<T: Stored>(
                 band.set_no_data_value(Some(nodata))?;
             }
         }
+        if !storage.colours.is_empty() {
+            let mut table = ColorTable::new(PaletteInterpretation::Rgba);
+            for (value, colour) in storage.colours.iter().enumerate() {
+                let [r, g, b, a] = colour.map(i16::from);
+                table.set_color_entry(value as u16, &ColorEntry::rgba(r, g, b, a));
+            }
+            dataset.rasterband(1)?.set_color_table(&table);
+        }
+        for (key, value) in &storage.tags {
+            dataset.set_metadata_item(key, value, "")?;
+        }
         Ok(dataset)
     })
+}
+
+/// Copies a GeoTIFF to a cloud-optimized one: overviews inside, in the order in which readers over a network want it.
+fn optimize<T: Stored>(from: &Path, to: &Path, resampling: &str) -> Result<(), GdalFailure> {
+    let dataset = open_raster(from.as_os_str())?;
+    // Floats of the same size differ little in their high bytes, which is what the predictor is for.
+    let predictor = if T::datatype().is_floating() { "YES" } else { "NO" };
+    let side = BLOCK_PX.to_string();
+    guarded(|| {
+        let mut options = RasterCreationOptions::new();
+        for (key, value) in [
+            ("COMPRESS", "DEFLATE"),
+            ("PREDICTOR", predictor),
+            ("BLOCKSIZE", &side),
+            ("OVERVIEW_RESAMPLING", resampling),
+            ("BIGTIFF", "IF_SAFER"),
+            ("SPARSE_OK", "YES"),
+        ] {
+            options.set_name_value(key, value)?;
+        }
+        let mut copy = dataset.create_copy(&DriverManager::get_driver_by_name("COG")?, to, &options)?;
+        copy.flush_cache()?;
+        copy.close()
+    })
+}
+
+/// What is known about the values of a band.
+#[derive(Clone, Debug)]
+struct BandStatistics {
+    count: u64,
+    least: f64,
+    largest: f64,
+    mean: f64,
+    /// Sum of squared distances from the mean, kept as it grows (Welford).
+    spread: f64,
+}
+
+impl Default for BandStatistics {
+    fn default() -> Self {
+        Self { count: 0, least: f64::INFINITY, largest: f64::NEG_INFINITY, mean: 0.0, spread: 0.0 }
+    }
+}
+
+impl BandStatistics {
+    fn add(&mut self, value: f64) {
+        self.count += 1;
+        self.least = self.least.min(value);
+        self.largest = self.largest.max(value);
+        let before = value - self.mean;
+        self.mean += before / self.count as f64;
+        self.spread += before * (value - self.mean);
+    }
+
+    /// As GDAL names them; nothing when there is no value.
+    fn items(&self, all: u64) -> Vec<(&'static str, String)> {
+        if self.count == 0 {
+            return Vec::new();
+        }
+        let count = self.count as f64;
+        vec![
+            ("STATISTICS_MINIMUM", self.least.to_string()),
+            ("STATISTICS_MAXIMUM", self.largest.to_string()),
+            ("STATISTICS_MEAN", self.mean.to_string()),
+            ("STATISTICS_STDDEV", (self.spread / count).sqrt().to_string()),
+            ("STATISTICS_VALID_PERCENT", format!("{:.4}", 100.0 * count / all as f64)),
+        ]
+    }
 }
 
 /// Checks that size, bands, grid and CRS of a file are what they should be.

@@ -120,7 +120,7 @@ impl OgrWriter {
             let mut dataset = DriverManager::get_driver_by_name(format.driver())?.create_vector_only(target.path())?;
             let date = format!("DBF_DATE_LAST_UPDATE={}", options.timestamp.get(..10).unwrap_or("2000-01-01"));
             let shapefile = [date.as_str(), "ENCODING=UTF-8"];
-            for name in names {
+            for name in &names {
                 let layer = dataset.create_layer(LayerOptions {
                     name,
                     srs: spatial_ref.as_ref(),
@@ -146,6 +146,9 @@ impl OgrWriter {
                     }
                     field.add_to_layer(&layer)?;
                 }
+            }
+            if let (OgrFormat::GeoPackage, Some(qml)) = (format, &options.style_qml) {
+                add_styles(&mut dataset, &names, qml, &options.timestamp)?;
             }
             Ok(dataset)
         });
@@ -205,6 +208,47 @@ fn write_layers(dataset: &Dataset, layers: &[String], several_parts: bool, batch
             let ranked = Ranked { detection, scene, review_rank: *review_rank };
             feature_of(&ranked, several_parts, &definition)?.create(&layer)?;
         }
+    }
+    Ok(())
+}
+
+/// The table in which QGIS keeps styles, with one for each layer that is its default.
+fn add_styles(dataset: &mut Dataset, layers: &[&str], qml: &str, timestamp: &str) -> Result<(), GdalError> {
+    let table = dataset.create_layer(LayerOptions {
+        name: "layer_styles",
+        srs: None,
+        ty: OGRwkbGeometryType::wkbNone,
+        options: Some(&["FID=id"]),
+    })?;
+    let text = OGRFieldType::OFTString;
+    for (name, kind) in [
+        ("f_table_catalog", text),
+        ("f_table_schema", text),
+        ("f_table_name", text),
+        ("f_geometry_column", text),
+        ("styleName", text),
+        ("styleQML", text),
+        ("styleSLD", text),
+        ("useAsDefault", OGRFieldType::OFTInteger),
+        ("description", text),
+        ("owner", text),
+        ("ui", text),
+        ("update_time", OGRFieldType::OFTDateTime),
+    ] {
+        FieldDefn::new(name, kind)?.add_to_layer(&table)?;
+    }
+    let definition = Defn::from_layer(&table);
+    for layer in layers {
+        let mut style = Feature::new(&definition)?;
+        let texts = ["", "", layer, "geom", "uncertainty", qml, ""];
+        for (index, text) in texts.iter().enumerate() {
+            style.set_field_string(index, text)?;
+        }
+        style.set_field_integer(7, 1)?;
+        style.set_field_string(8, "detections graduated by their mean uncertainty")?;
+        style.set_field_string(9, "")?;
+        style.set_field_string(11, timestamp)?;
+        style.create(&table)?;
     }
     Ok(())
 }

@@ -10,13 +10,46 @@ use crate::strip::SceneStrip;
 use crate::write_guard::PendingOutput;
 
 /// How the rasters of a prompt are written.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RasterOptions {
     /// Replace files of the same names.
     pub overwrite: bool,
     /// Add a third band `raw_uncertainty`; every strip must then carry it.
     pub raw_uncertainty: bool,
+    /// Write cloud-optimized GeoTIFFs, with overviews: the mean of values, the commonest of labels.
+    pub cog: bool,
+    /// What the files say of how they came about.
+    pub origin: RasterOrigin,
 }
+
+/// How a raster came about, as it says of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RasterOrigin {
+    /// The user's text.
+    pub prompt: String,
+    /// File name of the scene.
+    pub scene: String,
+    /// The threshold that the mask was cut at, and that the uncertainty speaks of.
+    pub threshold: Option<f32>,
+}
+
+impl RasterOrigin {
+    /// Names and texts for the file, none where nothing is known.
+    pub(crate) fn tags(&self) -> Vec<(String, String)> {
+        let threshold = self.threshold.map(|threshold| threshold.to_string()).unwrap_or_default();
+        let tags = [(PROMPT, &self.prompt), (SCENE, &self.scene), (THRESHOLD, &threshold)];
+        tags.into_iter()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(key, text)| (key.to_owned(), text.clone()))
+            .collect()
+    }
+}
+
+pub(crate) const PROMPT: &str = "GEOPHRASE_PROMPT";
+pub(crate) const SCENE: &str = "GEOPHRASE_SCENE";
+pub(crate) const THRESHOLD: &str = "GEOPHRASE_THRESHOLD";
+/// Labels 0 and 1: nothing, and a colour that is told from green and blue by everybody.
+const MASK_COLOURS: [[u8; 4]; 2] = [[0, 0, 0, 0], [255, 200, 0, 255]];
 
 /// Writes `OUT.tif` (bands `probability`, `uncertainty`) and `OUT.mask.tif`, rows in order.
 pub struct RasterWriter {
@@ -38,15 +71,20 @@ impl RasterWriter {
         if options.raw_uncertainty {
             bands.push("raw_uncertainty");
         }
-        let storage = |level: &str, predictor: &str, bands, nodata| Storage {
-            options: ["COMPRESS=DEFLATE", level, predictor, "INTERLEAVE=BAND"].map(str::to_owned).to_vec(),
-            bands,
-            nodata: Some(nodata),
-            lossless: true,
+        let storage = |level: &str, predictor: &str, bands, nodata, resampling| {
+            let stored = ["COMPRESS=DEFLATE", level, predictor, "INTERLEAVE=BAND"].map(str::to_owned).to_vec();
+            Storage {
+                nodata: Some(nodata),
+                tags: options.origin.tags(),
+                with_statistics: true,
+                cog: options.cog.then_some(resampling),
+                ..Storage::plain(stored, bands)
+            }
         };
-        let floats = storage("ZLEVEL=1", "PREDICTOR=3", bands, f64::NAN);
+        let floats = storage("ZLEVEL=1", "PREDICTOR=3", bands, f64::NAN, "AVERAGE");
         let planes = GeoTiff::create(out, options.overwrite, &frame, floats)?;
-        let bytes = storage("ZLEVEL=6", "PREDICTOR=1", vec!["mask"], 255.0);
+        let mut bytes = storage("ZLEVEL=6", "PREDICTOR=1", vec!["mask"], 255.0, "MODE");
+        bytes.colours = MASK_COLOURS.to_vec();
         let mask = GeoTiff::create(&mask_path(out), options.overwrite, &frame, bytes)?;
         Ok(Self { planes, mask, with_raw: options.raw_uncertainty })
     }

@@ -199,6 +199,13 @@ impl SceneInfo {
         }
     }
 
+    /// The part of its name after the last slash, by which it is told apart from others of its folder.
+    pub fn short_name(&self) -> String {
+        let name = &self.name;
+        let short = name.rsplit(['/', '\\']).find(|part| !part.is_empty());
+        short.unwrap_or(name).to_owned()
+    }
+
     /// Refuses to write over the scene itself.
     pub(crate) fn is_not(&self, output: &Path) -> Result<(), GeoIoError> {
         // A scene that is no file, or an output that is not there yet, cannot be the same.

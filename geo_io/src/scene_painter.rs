@@ -66,12 +66,12 @@ impl ScenePainter {
             }
         };
         let lossless = options.compression == PainterCompression::Deflate;
-        let mut picture = Storage { options: compression, bands: vec![""; 3], nodata: None, lossless };
+        let mut picture = Storage { lossless, ..Storage::plain(compression, vec![""; 3]) };
         picture.options.push("INTERLEAVE=PIXEL".to_owned());
         let picture = GeoTiff::create(path, options.overwrite, &frame, picture)?;
         let numbers = |path: &PathBuf| {
             let options_of = ["COMPRESS=DEFLATE", "ZLEVEL=6", "PREDICTOR=1"].map(str::to_owned).to_vec();
-            let storage = Storage { options: options_of, bands: vec!["instance"], nodata: None, lossless: true };
+            let storage = Storage::plain(options_of, vec!["instance"]);
             GeoTiff::create(path, options.overwrite, &frame, storage)
         };
         let instances = options.instances.as_ref().map(numbers).transpose()?;

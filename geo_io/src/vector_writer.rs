@@ -65,6 +65,15 @@ impl VectorFormat {
         matches!(self, Self::GeoJson | Self::GeoJsonLines | Self::GeoJsonRecords)
     }
 
+    /// Whether its coordinates are longitude and latitude whatever the scene's CRS is, with or without `rfc7946`.
+    pub fn is_in_degrees(self, rfc7946: bool) -> bool {
+        match self {
+            Self::GeoJson => rfc7946,
+            Self::GeoJsonLines | Self::GeoJsonRecords => true,
+            Self::GeoPackage | Self::FlatGeobuf | Self::Shapefile => false,
+        }
+    }
+
     /// What a user of the format should know.
     pub fn caveat(self) -> Option<&'static str> {
         (self == Self::Shapefile).then_some(
@@ -95,6 +104,8 @@ pub struct VectorOptions {
     pub layers: Vec<PromptLayer>,
     /// Whether detections may have several parts, so that layers are of multipolygons.
     pub several_parts: bool,
+    /// A QGIS style that a GeoPackage keeps as the default of its layers.
+    pub style_qml: Option<String>,
     /// The time a file says it was written at, so that the same input gives the same bytes.
     pub timestamp: String,
 }
@@ -107,6 +118,7 @@ impl Default for VectorOptions {
             layer: "detections".to_owned(),
             layers: Vec::new(),
             several_parts: false,
+            style_qml: None,
             timestamp: "2000-01-01T00:00:00.000Z".to_owned(),
         }
     }
@@ -168,7 +180,7 @@ impl VectorWriter {
         let folder = on_disk.map_or_else(std::env::temp_dir, |out| folder_of(out).to_owned());
         let spool = Spool::create_in(&folder)
             .map_err(|error| GeoIoError::OutputCreate { path: first.clone(), source: error.into() })?;
-        Ok(Self { spool, scene: file_name(&info.name), first, formats: writers })
+        Ok(Self { spool, scene: info.short_name(), first, formats: writers })
     }
 
     /// Adds a detection.
@@ -209,28 +221,9 @@ impl VectorWriter {
     }
 }
 
-/// The part after the last slash, by which a scene is told apart from others of its folder.
-fn file_name(name: &str) -> String {
-    let short = name.rsplit(['/', '\\']).find(|part| !part.is_empty());
-    short.unwrap_or(name).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_scene_is_named_by_the_last_part_of_its_path() {
-        let cases = [
-            ("scenes/a.tif", "a.tif"),
-            ("/vsicurl/https://host/b.tif", "b.tif"),
-            ("c.tif", "c.tif"),
-            ("NETCDF:d.nc:var", "NETCDF:d.nc:var"),
-        ];
-        for (name, short) in cases {
-            assert_eq!(file_name(name), short);
-        }
-    }
 
     #[test]
     fn an_unknown_extension_is_refused_with_those_that_are_known() {

@@ -60,6 +60,11 @@ impl TempOutput {
         &self.temp
     }
 
+    /// Whether a file of the final name is replaced.
+    pub(crate) fn overwrites(&self) -> bool {
+        self.overwrite
+    }
+
     /// The final name.
     pub(crate) fn target(&self) -> &Path {
         &self.target

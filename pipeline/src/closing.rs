@@ -6,6 +6,7 @@ use std::time::Duration;
 use geo_io::pending_file;
 use model::Segmenter;
 
+use crate::companions;
 use crate::error::PipelineError;
 use crate::mosaic::holes::FailedTile;
 use crate::outputs::OutputNames;
@@ -141,7 +142,10 @@ impl Closing {
         };
         let text = report.to_json();
         let own = pending_file(&self.names.report, self.setting.config.outputs.overwrite, text.as_bytes())?;
-        let files = written.pending.merge(own).commit()?;
+        let Setting { info, prompts, config, .. } = &self.setting;
+        let prompts: Vec<String> = prompts.iter().map(|prompt| prompt.text.clone()).collect();
+        let companions = companions::pending(&self.names, info, &prompts, config.outputs.overwrite)?;
+        let files = written.pending.merge(own).merge(companions).commit()?;
         for (stage, took) in &report.seconds {
             tracing::info!("{stage}: {took:.3} s");
         }

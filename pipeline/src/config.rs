@@ -197,6 +197,14 @@ pub struct OutputConfig {
     pub report: Option<PathBuf>,
     /// Whether outputs that exist are replaced.
     pub overwrite: bool,
+    /// Whether rasters are cloud-optimized GeoTIFFs.
+    pub cog: bool,
+    /// All prompts in one raster: the most probable above the threshold.
+    pub class_raster: Option<PathBuf>,
+    /// Whether QGIS styles are written beside the outputs, and into GeoPackages.
+    pub styles: bool,
+    /// A QGIS project of scene and outputs: `.qgs` or `.qgz`.
+    pub qgis_project: Option<PathBuf>,
     /// Whether GeoJSON is written in longitude and latitude as RFC 7946 wants it.
     pub rfc7946: bool,
 }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use geo_io::{GeoIoError, PromptLayer, VectorFormat};
 
+use crate::companions;
 use crate::config::OutputConfig;
 use crate::error::PipelineError;
+use crate::qgis::style::Style;
 
 /// The name that stands for standard output.
 const STANDARD_OUTPUT: &str = "-";
@@ -21,8 +23,16 @@ pub struct OutputNames {
     pub vectors: Vec<PathBuf>,
     /// Probability and uncertainty, one file per prompt, in the order of the prompts; empty when none is wanted.
     pub rasters: Vec<PathBuf>,
+    /// All prompts in one raster.
+    pub class_raster: Option<PathBuf>,
     /// The report.
     pub report: PathBuf,
+    /// QGIS style files and what they style.
+    pub(crate) styles: Vec<(PathBuf, Vec<Style>)>,
+    /// The QGIS project.
+    pub qgis_project: Option<PathBuf>,
+    /// Whether GeoJSON is in longitude and latitude.
+    pub rfc7946: bool,
 }
 
 impl OutputNames {
@@ -31,7 +41,7 @@ impl OutputNames {
     /// # Errors
     /// [`PipelineError::Usage`] when nothing is to be written, an extension is unknown, or an output is the scene.
     pub fn new(config: &OutputConfig, prompts: &[String], scene: &OsStr) -> Result<Self, PipelineError> {
-        if config.vectors.is_empty() && config.raster.is_none() {
+        if config.vectors.is_empty() && config.raster.is_none() && config.class_raster.is_none() {
             return Err(PipelineError::Usage("nothing to write: give -o OUT.geojson or --raster OUT.tif".into()));
         }
         let named =
@@ -42,9 +52,8 @@ impl OutputNames {
             let reason = "--rfc7946 is for GeoJSON; the other formats keep the scene's CRS";
             return Err(PipelineError::Usage(reason.into()));
         }
-        if let Some(path) = &config.raster
-            && !has_extension(path, &["tif", "tiff"])
-        {
+        let rasters = config.raster.iter().chain(&config.class_raster);
+        if let Some(path) = rasters.into_iter().find(|path| !has_extension(path, &["tif", "tiff"])) {
             return Err(PipelineError::Usage(format!("raster output {} must end in .tif", path.display())));
         }
         let rasters = match &config.raster {
@@ -52,12 +61,28 @@ impl OutputNames {
             Some(path) if prompts.len() == 1 => vec![path.clone()],
             Some(path) => slugs(prompts).iter().map(|slug| with_part(path, slug)).collect(),
         };
-        let first = vectors.iter().filter(|path| !is_printed(path)).chain(&config.raster).next();
+        let first =
+            vectors.iter().filter(|path| !is_printed(path)).chain(&config.raster).chain(&config.class_raster).next();
         let beside = || first.map(|first| first.with_extension("report.json"));
         let report = config.report.clone().or_else(beside).ok_or_else(|| {
             PipelineError::Usage("-o - leaves no place for the report: add --report OUT.report.json".into())
         })?;
-        let names = Self { vectors, rasters, report };
+        let qgis_project = config.qgis_project.clone();
+        if let Some(path) = qgis_project.as_ref().filter(|path| !has_extension(path, &["qgs", "qgz"])) {
+            return Err(PipelineError::Usage(format!("QGIS project {} must end in .qgs or .qgz", path.display())));
+        }
+        let mut names = Self {
+            vectors,
+            rasters,
+            class_raster: config.class_raster.clone(),
+            report,
+            styles: Vec::new(),
+            qgis_project,
+            rfc7946: config.rfc7946,
+        };
+        if config.styles {
+            names.styles = companions::style_files(&names);
+        }
         names.refuse_scene(scene)?;
         let mut seen = HashSet::new();
         if let Some(twice) = names.all().into_iter().find(|path| !seen.insert(path.clone())) {
@@ -70,7 +95,14 @@ impl OutputNames {
     #[must_use]
     pub fn all(&self) -> Vec<PathBuf> {
         let masks = self.rasters.iter().map(|path| mask_of(path));
-        self.vectors.iter().chain(&self.rasters).cloned().chain(masks).chain([self.report.clone()]).collect()
+        let styles = self.styles.iter().map(|(path, _)| path.clone());
+        let results = self.vectors.iter().chain(&self.rasters).cloned().chain(masks);
+        results
+            .chain(self.class_raster.clone())
+            .chain([self.report.clone()])
+            .chain(styles)
+            .chain(self.qgis_project.clone())
+            .collect()
     }
 
     /// Looks before any work whether the outputs can be created.
@@ -109,7 +141,7 @@ impl OutputNames {
     }
 }
 
-fn is_printed(path: &Path) -> bool {
+pub(crate) fn is_printed(path: &Path) -> bool {
     path == Path::new(STANDARD_OUTPUT)
 }
 

@@ -270,15 +270,24 @@ impl Plan {
         scene: usize,
         overwrite: bool,
     ) -> Result<(OutputNames, OutputConfig), PipelineError> {
-        let PlannedScene { name, vectors, raster, report, .. } = &self.scenes[scene];
+        let PlannedScene { vectors, raster, report, .. } = &self.scenes[scene];
         let config = OutputConfig {
             vectors: vectors.iter().map(|path| folder.join(path)).collect(),
             raster: raster.as_ref().map(|path| folder.join(path)),
             report: report.as_ref().map(|path| folder.join(path)),
             overwrite,
             rfc7946: self.options.rfc7946,
+            ..OutputConfig::default()
         };
-        Ok((OutputNames::new(&config, &self.prompts, OsStr::new(name))?, config))
+        Ok((self.names(scene, &config)?, config))
+    }
+
+    /// The files of a scene when its results go elsewhere.
+    ///
+    /// # Errors
+    /// Names that two files would share.
+    pub fn names(&self, scene: usize, config: &OutputConfig) -> Result<OutputNames, PipelineError> {
+        OutputNames::new(config, &self.prompts, OsStr::new(&self.scenes[scene].name))
     }
 
     /// Says so when some scenes could not be planned.

@@ -52,6 +52,7 @@ pub fn name_scenes(job: &JobFile, job_path: &Path, scenes: Vec<OsString>) -> Res
             report: Some(file("report.json")),
             overwrite: true,
             rfc7946: job.rfc7946(),
+            ..OutputConfig::default()
         };
         let names = OutputNames::new(&outputs, &job.prompts, &scene)?;
         let manifest = file("manifest.json");

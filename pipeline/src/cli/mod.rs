@@ -4,16 +4,19 @@ mod ablate;
 mod batch;
 mod dataset;
 mod demo;
+mod diff;
 mod doctor;
 mod eval;
 mod info;
 mod model;
 mod plan;
 mod preview;
+mod report;
 mod segment;
 mod shared;
 mod synth;
 mod train;
+mod vectorize;
 mod watch;
 mod weights;
 
@@ -77,6 +80,12 @@ enum Command {
     Model(model::ModelArgs),
     /// Convert and inspect weights.
     Weights(weights::WeightsArgs),
+    /// Make polygons of probability rasters anew, without the model.
+    Vectorize(vectorize::VectorizeArgs),
+    /// Say what changed between two runs over the same place.
+    Diff(diff::DiffArgs),
+    /// Show a run as one HTML page.
+    Report(report::ReportArgs),
     /// Draw scene, mask and uncertainty side by side.
     Preview(preview::PreviewArgs),
     /// Run the shipped example and show what it finds.
@@ -109,6 +118,9 @@ impl Cli {
             Command::Dataset(args) => args.run(verbosity),
             Command::Model(args) => args.run(),
             Command::Weights(args) => args.run(),
+            Command::Vectorize(args) => args.run(verbosity),
+            Command::Diff(args) => args.run(),
+            Command::Report(args) => args.run(),
             Command::Preview(args) => args.run(),
             Command::Demo(args) => args.run(verbosity),
         }

@@ -23,14 +23,26 @@ pub(crate) struct SegmentArgs {
     prompts: Vec<String>,
     /// Polygons: .geojson, .gpkg, .fgb or .shp in the CRS of the scene, .geojsonl or .geojsons in longitude and latitude,
     /// - for GeoJSON on standard output; may be given several times.
-    #[arg(short, long = "output", value_name = "FILE", required_unless_present = "raster")]
+    #[arg(short, long = "output", value_name = "FILE", required_unless_present_any = ["raster", "class_raster"])]
     outputs: Vec<PathBuf>,
     /// Probability and uncertainty as GeoTIFF, the mask beside it as *.mask.tif.
     #[arg(long, value_name = "FILE.tif")]
     raster: Option<PathBuf>,
+    /// All prompts in one GeoTIFF of bytes: the number of the most probable above the threshold, 0 for none.
+    #[arg(long, value_name = "FILE.tif")]
+    class_raster: Option<PathBuf>,
+    /// Write rasters as cloud-optimized GeoTIFFs, with overviews.
+    #[arg(long)]
+    cog: bool,
     /// Where the report goes [default: beside the first output, as *.report.json].
     #[arg(long, value_name = "FILE.json")]
     report: Option<PathBuf>,
+    /// Write QGIS styles beside the outputs (*.qml), and into GeoPackages.
+    #[arg(long)]
+    styles: bool,
+    /// Write a QGIS project that opens scene and outputs together.
+    #[arg(long, value_name = "FILE.qgs|.qgz")]
+    qgis_project: Option<PathBuf>,
     /// Replace outputs that exist.
     #[arg(long)]
     overwrite: bool,
@@ -67,6 +79,10 @@ impl SegmentArgs {
             vectors: self.outputs,
             raster: self.raster,
             report: self.report,
+            cog: self.cog,
+            class_raster: self.class_raster,
+            styles: self.styles,
+            qgis_project: self.qgis_project,
             overwrite: self.overwrite,
             rfc7946: self.rfc7946,
         };

@@ -58,6 +58,7 @@ pub fn merge_plan(request: &MergeRequest) -> Result<(), PipelineError> {
             scene,
             keep_detections: 0,
             resumed: 0,
+            outputs: None,
             overwrite: true,
             ram: request.ram,
         };

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use geo_io::{PixelSize, PixelWindow, ScaleChoice, Scene, SceneOptions, pending_file};
+use geo_io::{PixelSize, PixelWindow, ScaleChoice, Scene, SceneInfo, SceneOptions, pending_file};
 use image::{ImageFormat, RgbImage};
 
 use crate::error::PipelineError;
@@ -59,7 +59,7 @@ pub fn panels(scene: &OsStr, raster: &Path, panel_px: u32) -> Result<Panels, Pip
     let band = |band, scale| SceneOptions { bands: Some(vec![band]), scale, ..plain.clone() };
     let sources = [
         Scene::open(scene, &plain)?,
-        Scene::open(mask_of(raster).as_os_str(), &band(1, ScaleChoice::Auto))?,
+        Scene::open(mask_of(raster).as_os_str(), &band(1, ScaleChoice::MinMax { min: 0.0, max: 1.0 }))?,
         Scene::open(raster.as_os_str(), &band(2, ScaleChoice::MinMax { min: 0.0, max: 1.0 }))?,
     ];
     let size = sources[0].info().size;
@@ -69,20 +69,47 @@ pub fn panels(scene: &OsStr, raster: &Path, panel_px: u32) -> Result<Panels, Pip
     }
     let factor = size.width.div_ceil(panel_px).max(1);
     let width = size.width.div_ceil(factor);
-    let mut panels = Panels { width, scene: Vec::new(), mask: Vec::new(), uncertainty: Vec::new() };
+    let info = sources[0].info();
+    let (wide, leaning) = (info.affine.0[1], info.affine.0[2]);
+    // The step of one map unit to the north, in columns and rows.
+    let determinant = info.affine.determinant();
+    let north = info.crs.is_some().then_some((-leaning / determinant, wide / determinant));
+    let pixel_m = info.pixel_size_m.map(|metres| metres * f64::from(factor));
+    let mut panels = Panels { width, scene: Vec::new(), mask: Vec::new(), uncertainty: Vec::new(), pixel_m, north };
     for row_off in (0..size.height).step_by(factor as usize) {
         let window = PixelWindow { col_off: 0, row_off, width: size.width, height: factor.min(size.height - row_off) };
         let [colours, mask, doubt] = &sources;
         for [r, g, b, _] in averaged(colours, window, factor)? {
             panels.scene.push([r, g, b].map(|value| value.round().clamp(0.0, 255.0) as u8));
         }
-        // The mask is 0 or 1 on the 8-bit scale; a picture's pixel is inside when most of it is.
+        // Inside is 255, by scale or by the colour of the label; a picture's pixel is inside when most of it is.
         panels
             .mask
-            .extend(averaged(mask, window, factor)?.map(|[label, _, _, valid]| (valid > 0.0).then_some(label > 0.5)));
+            .extend(averaged(mask, window, factor)?.map(|[label, _, _, valid]| (valid > 0.0).then_some(label > 127.5)));
         panels.uncertainty.extend(averaged(doubt, window, factor)?.map(|[doubt, ..]| doubt / 255.0));
     }
     Ok(panels)
+}
+
+/// The scene, averaged down to a picture whose longer side is at most so long, and what is known about it.
+///
+/// # Errors
+/// A scene that cannot be read.
+pub(crate) fn scene_picture(scene: &OsStr, most_px: u32) -> Result<(RgbImage, SceneInfo), PipelineError> {
+    let plain = SceneOptions { allow_no_crs: true, ..SceneOptions::default() };
+    let source = Scene::open(scene, &plain)?;
+    let info = source.info().clone();
+    let PixelSize { width, height } = info.size;
+    let factor = width.max(height).div_ceil(most_px).max(1);
+    let mut picture = RgbImage::new(width.div_ceil(factor), height.div_ceil(factor));
+    for (row, row_off) in (0..height).step_by(factor as usize).enumerate() {
+        let window = PixelWindow { col_off: 0, row_off, width, height: factor.min(height - row_off) };
+        for (col, [r, g, b, _]) in averaged(&source, window, factor)?.enumerate() {
+            let colour = [r, g, b].map(|value| value.round().clamp(0.0, 255.0) as u8);
+            picture.put_pixel(col as u32, row as u32, image::Rgb(colour));
+        }
+    }
+    Ok((picture, info))
 }
 
 /// Means over `factor` columns of some rows: red, green, blue of the valid pixels, and the share that is valid.

@@ -144,10 +144,18 @@ fn checkpointed(
     let units = run_units(job, &mut interrupt)?;
     let resumed = units.tiles.resumed;
     concluded(&plan, units)?;
-    let overwrite = config.outputs.overwrite;
+    let outputs = Some(config.outputs.clone());
     let folder = checkpoint.to_owned();
-    let merge_job =
-        MergeJob { plan: plan.clone(), folder, scene: 0, keep_detections, resumed, overwrite, ram: config.ram };
+    let merge_job = MergeJob {
+        plan: plan.clone(),
+        folder,
+        scene: 0,
+        keep_detections,
+        resumed,
+        outputs,
+        overwrite: false,
+        ram: config.ram,
+    };
     let outcome = merge(merge_job, interrupt).map_err(PipelineError::paused)?;
     plan.remove(checkpoint);
     Ok(outcome)

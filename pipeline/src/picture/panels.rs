@@ -2,6 +2,7 @@
 
 use image::{Rgb, RgbImage};
 
+use crate::picture::furniture::{north_arrow, patch, scale_bar};
 use crate::picture::letters::{line_height, text_width, write};
 
 const PAPER: Rgb<u8> = Rgb([24, 26, 30]);
@@ -29,6 +30,10 @@ pub struct Panels {
     pub mask: Vec<Option<bool>>,
     /// Uncertainty; meaningless where there is no result.
     pub uncertainty: Vec<f32>,
+    /// Ground size of a pixel of the panel, where it is known.
+    pub pixel_m: Option<f64>,
+    /// The way to the north in columns and rows, where the scene has a grid.
+    pub north: Option<(f64, f64)>,
 }
 
 /// The colour of the pixel at a position.
@@ -55,7 +60,19 @@ impl Panels {
                 sheet.put_pixel(left + col, head + row, colour(i));
             }
         }
-        self.draw_scale(&mut sheet, head + height + GAP_PX);
+        let foot = head + height + GAP_PX;
+        if let Some(metres) = self.pixel_m {
+            scale_bar(&mut sheet, (GAP_PX, foot), self.width / 3, metres, INK);
+        }
+        if let Some(north) = self.north.filter(|_| self.width >= 120 && height >= 120) {
+            north_arrow(&mut sheet, (GAP_PX + self.width - 26, head + 26), 32, north, INK);
+        }
+        if self.width >= 200 {
+            let left = GAP_PX + self.width + GAP_PX;
+            let next = patch(&mut sheet, (left, foot), OUTLINE, INK, "mask");
+            patch(&mut sheet, (next, foot), NODATA, INK, "no data");
+        }
+        self.draw_scale(&mut sheet, foot);
         sheet
     }
 
@@ -127,6 +144,8 @@ mod tests {
             scene: vec![[200, 100, 50]; 25],
             mask: (0..25).map(|i| Some(inside(i))).collect(),
             uncertainty: vec![0.0; 25],
+            pixel_m: None,
+            north: None,
         };
         let sheet = panels.draw("");
         assert_eq!(sheet.width(), 3 * 5 + 4 * GAP_PX);

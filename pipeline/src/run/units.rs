@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::budget::Ram;
 use crate::checkpoint::log::{LogHeader, LogWriter, SCENE};
 use crate::closing::{Closing, StageOutput};
-use crate::config::QUEUE;
+use crate::config::{OutputConfig, QUEUE};
 use crate::error::{PipelineError, Signal};
 use crate::plan::{PLAN, Plan};
 use crate::processor::processor;
@@ -228,7 +228,9 @@ pub struct MergeJob {
     pub keep_detections: usize,
     /// Tiles that an interrupted run before this one had finished.
     pub resumed: u64,
-    /// Whether outputs that exist are replaced.
+    /// Where results go, when not where the plan says.
+    pub outputs: Option<OutputConfig>,
+    /// Whether outputs that exist where the plan says are replaced.
     pub overwrite: bool,
     /// The memory that the merge may take.
     pub ram: Ram,
@@ -244,13 +246,16 @@ where
 {
     blocked_on(async {
         let mut interrupt = Box::pin(interrupt);
-        let MergeJob { plan, folder, scene, keep_detections, resumed, overwrite, ram } = job;
+        let MergeJob { plan, folder, scene, keep_detections, resumed, outputs, overwrite, ram } = job;
         let started = Instant::now();
         // One merge at a time, so that what a killed one left can be told from what another is writing.
         let _lock = locked(&folder.join(PLAN))?;
         let opened = plan.clone();
         let (_, mut setting) = loaded(move || opened.open(scene), &mut interrupt).await?;
-        let (names, outputs) = plan.outputs(&folder, scene, overwrite)?;
+        let (names, outputs) = match outputs {
+            Some(outputs) => (plan.names(scene, &outputs)?, outputs),
+            None => plan.outputs(&folder, scene, overwrite)?,
+        };
         names.all().iter().for_each(|path| geo_io::remove_leftovers(path));
         (setting.config.outputs, setting.config.ram) = (outputs, ram);
         let setting = Arc::new(setting);

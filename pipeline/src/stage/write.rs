@@ -1,19 +1,25 @@
 //! Writes finished rows and traces their polygons.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use geo_io::{PendingOutput, RasterOptions, RasterWriter, SceneInfo, VectorOptions, VectorWriter};
+use geo_io::{
+    ClassOptions, ClassWriter, PendingOutput, RasterOptions, RasterOrigin, RasterWriter, SceneInfo, VectorOptions,
+    VectorWriter,
+};
 use tokio::sync::mpsc::Receiver;
 
 use crate::config::{PolygonConfig, RunConfig};
 use crate::error::PipelineError;
 use crate::outputs::{OutputNames, layers};
 use crate::polygons::{Found, PolygonTracer};
+use crate::qgis::style::{Style, qml};
 use crate::stage::{BusyClock, Cancel, StripSet};
 
 /// The open outputs of a run, all under temporary names.
 pub struct Writers {
     rasters: Vec<RasterWriter>,
+    classes: Option<ClassWriter>,
     vector: Option<VectorWriter>,
 }
 
@@ -29,18 +35,26 @@ impl Writers {
         config: &RunConfig,
     ) -> Result<Self, PipelineError> {
         let overwrite = config.outputs.overwrite;
-        let raster_options = RasterOptions { overwrite, raw_uncertainty: config.raw_uncertainty };
+        let cog = config.outputs.cog;
+        let raster = |(path, prompt): (&PathBuf, &String)| {
+            let origin =
+                RasterOrigin { prompt: prompt.clone(), scene: info.short_name(), threshold: Some(config.threshold) };
+            let options = RasterOptions { overwrite, raw_uncertainty: config.raw_uncertainty, cog, origin };
+            RasterWriter::create(info, path, &options)
+        };
+        let classes = |path: &PathBuf| ClassWriter::create(info, path, prompts, &ClassOptions { overwrite, cog });
         let vector_options = VectorOptions {
             rfc7946: config.outputs.rfc7946,
             overwrite,
             layers: layers(prompts),
             several_parts: config.polygons.corners_connect,
+            style_qml: config.outputs.styles.then(|| qml(&[Style::Detections])),
             ..VectorOptions::default()
         };
         let wanted = !names.vectors.is_empty();
-        let create = |path: &std::path::PathBuf| RasterWriter::create(info, path, &raster_options);
         Ok(Self {
-            rasters: names.rasters.iter().map(create).collect::<Result<_, _>>()?,
+            rasters: names.rasters.iter().zip(prompts).map(raster).collect::<Result<_, _>>()?,
+            classes: names.class_raster.as_ref().map(classes).transpose()?,
             vector: wanted.then(|| VectorWriter::create_all(&names.vectors, info, &vector_options)).transpose()?,
         })
     }
@@ -53,6 +67,9 @@ impl Writers {
         let mut pending = PendingOutput::default();
         for raster in self.rasters {
             pending = pending.merge(raster.finish()?);
+        }
+        if let Some(classes) = self.classes {
+            pending = pending.merge(classes.finish()?);
         }
         if let Some(vector) = self.vector {
             pending = pending.merge(vector.finish()?);
@@ -106,6 +123,9 @@ impl WriteStage {
             clock.time(|| -> Result<(), PipelineError> {
                 for (writer, strip) in self.writers.rasters.iter_mut().zip(&strips) {
                     writer.write_rows(strip)?;
+                }
+                if let Some(classes) = &mut self.writers.classes {
+                    classes.write_rows(&strips)?;
                 }
                 for (prompt, strip) in strips.iter().enumerate() {
                     rows = strip.row_off + strip.rows;
