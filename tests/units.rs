@@ -262,3 +262,24 @@ fn a_damaged_finished_unit_is_named_and_nothing_is_written() {
     run_shard(&plan, work.path(), Shard::WHOLE);
     assert!(merged(&plan, work.path()).is_ok());
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_a_plan_or_an_error(damage in proptest::collection::vec((0_usize..2000, 0_u8..128), 1..4)) {
+        let folder = tempfile::tempdir().unwrap();
+        let scene = folder.path().join("scene.tif");
+        paint(&scene, 70, 70, waves);
+        let config = RunConfig::new(OutputConfig::default());
+        let plan = planned(&scene, folder.path(), &["bright ground"], &config, 8);
+        let path = plan.write(&folder.path().join("job")).unwrap();
+        let mut text = std::fs::read(&path).unwrap();
+        for (at, byte) in damage {
+            let at = at % text.len();
+            text[at] = byte;
+        }
+        std::fs::write(&path, text).unwrap();
+        if let Ok(read) = Plan::read(&path) {
+            proptest::prop_assert_eq!(read, (*plan).clone());
+        }
+    }
+}
