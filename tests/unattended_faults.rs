@@ -1,5 +1,5 @@
 //! What comes between a job and its end: signals, kills, full disks, odd names, other processes. Numbers in names are those
-//! of the list of faults in docs/unattended.md.
+//! of the list of faults in docs/reliability.md.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -84,8 +84,8 @@ fn fault_1_kill_9_at_any_time_loses_nothing_and_leaves_nothing_behind() {
     assert_eq!(whole.run(&[]).0, 0);
     let desk = Desk::new(3);
     let mut killed = 0;
-    // Later and later, until a run is through before it is killed.
-    for wait_ms in (0..).map(|round| 20 + 90 * round) {
+    // Later and later, by a quarter each, until a run is through before it is killed.
+    for wait_ms in std::iter::successors(Some(20), |wait: &u64| Some(wait + wait / 4)) {
         let mut child = desk.start();
         let started = Instant::now();
         while started.elapsed() < Duration::from_millis(wait_ms) && child.try_wait().unwrap().is_none() {

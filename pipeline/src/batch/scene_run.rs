@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use geo_io::{GeoIoError, SceneExtent, scene_extent};
@@ -17,6 +18,7 @@ use crate::commands::segment::{SegmentRequest, segment};
 use crate::error::{PipelineError, Signal};
 use crate::exit::{Exit, one_line};
 use crate::logging::Verbosity;
+use crate::panics::caught;
 use crate::report::{TileCounts, seconds};
 use crate::run::Outcome;
 
@@ -58,7 +60,9 @@ impl JobRun {
             remove_folder(&checkpoint);
         }
         let keeps_tiles = pixels >= LARGE_PX && scene.scene.to_str().is_some();
-        let result = self.segment(scene, stop, keeps_tiles.then_some(checkpoint.clone())).and_then(|outcome| {
+        let kept = keeps_tiles.then_some(checkpoint.clone());
+        // A panic is a scene's own failure as well.
+        let result = caught("scene", || self.segment(scene, stop, kept)).and_then(|outcome| {
             if inputs.still_holds(&scene.scene).is_ok_and(|holds| holds) {
                 return Ok(outcome);
             }
@@ -162,11 +166,23 @@ impl JobRun {
 }
 
 /// Becomes ready when a scene under way should stop.
+///
+/// The work on a scene may go from one runtime to the next, and a timer belongs to the one it was made in. So there is a
+/// new one for every look.
 async fn asked_to_stop(stop: Arc<AtomicBool>, deadline: Option<Instant>) -> Signal {
-    while !stop.load(Ordering::Relaxed) && deadline.is_none_or(|deadline| Instant::now() < deadline) {
-        tokio::time::sleep(ASK_EVERY).await;
-    }
-    Signal::Terminate
+    let mut timer = None;
+    std::future::poll_fn(move |context| {
+        loop {
+            if stop.load(Ordering::Relaxed) || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Poll::Ready(Signal::Terminate);
+            }
+            let next = timer.insert(Box::pin(tokio::time::sleep(ASK_EVERY)));
+            if next.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
 }
 
 /// Whether every further scene would meet the same.
@@ -205,5 +221,21 @@ fn remove_folder(folder: &Path) {
 pub(super) fn remove(files: &[PathBuf]) {
     for file in files {
         let _ = std::fs::remove_file(file);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_for_a_stop_goes_on_from_one_runtime_to_the_next() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut asked = Box::pin(asked_to_stop(stop.clone(), None));
+        let short = Duration::from_millis(120);
+        assert!(runtime().block_on(async { tokio::time::timeout(short, &mut asked).await }).is_err());
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(runtime().block_on(asked), Signal::Terminate);
     }
 }
