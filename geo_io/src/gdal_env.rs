@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::ffi::{CString, OsStr};
 use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use gdal::errors::{CplErrType, GdalError};
 use gdal::spatial_ref::CoordTransform;
@@ -44,6 +45,16 @@ pub fn init_gdal() -> String {
 pub fn set_block_cache_mb(megabytes: u32) {
     init_gdal();
     set_cache(megabytes);
+}
+
+/// Sees to it that GDAL may keep this much of decoded blocks, unless the user has set `GDAL_CACHEMAX`; never shrinks.
+pub(crate) fn raise_block_cache(bytes: u64) {
+    static MEGABYTES: AtomicU32 = AtomicU32::new(DEFAULT_CACHE_MB);
+    init_gdal();
+    let wanted = u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
+    if wanted > MEGABYTES.fetch_max(wanted, Ordering::Relaxed) && std::env::var_os("GDAL_CACHEMAX").is_none() {
+        set_cache(wanted);
+    }
 }
 
 #[expect(unsafe_code, reason = "the safe layer has no way to set the size of the block cache")]

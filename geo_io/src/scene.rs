@@ -13,6 +13,7 @@ use crate::gdal_env::open_raster;
 use crate::geodesy::GeoContext;
 use crate::georeference::{self, Lost};
 use crate::grid::PixelSize;
+use crate::handle::{Handle, Layout};
 use crate::pixels::PixelReader;
 use crate::scaling::{ScaleChoice, ScalingInfo};
 use crate::statistics;
@@ -76,7 +77,7 @@ pub struct RgbWindow {
 /// An open scene. It can be sent to another thread but not shared: give each reader thread its own by [`Scene::reopen`].
 pub struct Scene {
     name: OsString,
-    dataset: Dataset,
+    handle: Handle,
     reader: PixelReader,
     info: SceneInfo,
 }
@@ -124,7 +125,9 @@ impl Scene {
             notes,
             block: block_of(&dataset, &reader),
         };
-        Ok(Self { name: name.to_owned(), dataset, reader, info })
+        let pixel_bytes = dataset.rasterbands().flatten().map(|band| u64::from(band.band_type().bytes())).sum();
+        let handle = Handle::new(dataset, Layout { size, block: info.block, pixel_bytes });
+        Ok(Self { name: name.to_owned(), handle, reader, info })
     }
 
     /// What is known about the scene.
@@ -134,15 +137,20 @@ impl Scene {
 
     /// Another handle on the same scene with the same decisions, for another thread.
     ///
+    /// Where the scene lies in strips or in blocks of a thousand pixels, all handles take turns with one dataset, so that
+    /// each block is decoded once.
+    ///
     /// # Errors
     /// When it cannot be opened any more or has changed.
     pub fn reopen(&self) -> Result<Self, GeoIoError> {
-        let dataset = open_raster(&self.name).map_err(|failure| not_opened(&self.name, failure))?;
-        if size_of(&dataset) != Some(self.info.size) || dataset.raster_count() != self.dataset.raster_count() {
+        let bands = self.handle.band_count();
+        let same = |other: &Dataset| size_of(other) == Some(self.info.size) && other.raster_count() == bands;
+        let another = self.handle.another(&self.name, same).map_err(|failure| not_opened(&self.name, failure))?;
+        let Some(handle) = another else {
             let source = GdalFailure::new("its size or bands have changed since it was first opened").into();
             return Err(GeoIoError::OpenScene { name: self.name.clone(), source });
-        }
-        Ok(Self { name: self.name.clone(), dataset, reader: self.reader.clone(), info: self.info.clone() })
+        };
+        Ok(Self { name: self.name.clone(), handle, reader: self.reader.clone(), info: self.info.clone() })
     }
 
     /// Three bands on the 0 to 255 scale, and where they hold data.
@@ -159,8 +167,8 @@ impl Scene {
             ScalingInfo::Linear { ranges, .. } => Some(ranges),
         };
         let (rgb, valid) = self
-            .reader
-            .read_rgb(&self.dataset, window, ranges)
+            .handle
+            .read(window, |dataset| self.reader.read_rgb(dataset, window, ranges))
             .map_err(|failure| GeoIoError::ReadWindow { name: self.name.clone(), window, source: failure.into() })?;
         Ok(RgbWindow { window, rgb, valid })
     }

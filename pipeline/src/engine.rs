@@ -21,10 +21,16 @@ pub fn open(
 ) -> Result<Box<dyn Segmenter>, PipelineError> {
     let mut segmenter = open_segmenter(folder, options)?;
     segmenter.ask(prompts)?;
+    Ok(one_by_one_on_cpu(segmenter))
+}
+
+/// The segmenter as runs use it.
+#[must_use]
+pub fn one_by_one_on_cpu(segmenter: Box<dyn Segmenter>) -> Box<dyn Segmenter> {
     if segmenter.info().device == "cpu" {
-        return Ok(Box::new(OneByOne(segmenter)));
+        return Box::new(OneByOne(segmenter));
     }
-    Ok(segmenter)
+    segmenter
 }
 
 /// Gives the model one tile at a time.

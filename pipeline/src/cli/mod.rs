@@ -1,6 +1,7 @@
 //! The command line: flags and what they mean, no work.
 
 mod ablate;
+mod bench;
 mod dataset;
 mod demo;
 mod eval;
@@ -52,6 +53,8 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Run the shipped example and show what it finds.
     Demo(demo::DemoArgs),
+    /// Measure how fast this machine answers.
+    Bench(bench::BenchArgs),
 }
 
 impl Cli {
@@ -73,6 +76,7 @@ impl Cli {
             Command::Weights(args) => args.run(),
             Command::Preview(args) => args.run(),
             Command::Demo(args) => args.run(verbosity),
+            Command::Bench(args) => args.run(verbosity),
         }
     }
 }

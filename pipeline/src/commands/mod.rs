@@ -1,6 +1,7 @@
 //! The work behind the commands; flags are in `cli`.
 
 pub mod ablate;
+pub mod bench;
 pub mod dataset;
 pub mod demo;
 pub mod eval;
