@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{band, bytes_in, names_in, paint, shipped_model, waves};
+use common::{band, bytes_in, names_in, shipped_model};
 use model::dataset::RecordReader;
 
 fn demo_file(name: &str) -> PathBuf {
@@ -52,23 +52,25 @@ fn each_prompt_of_the_demo_is_found_with_an_iou_of_at_least_0_6() {
 }
 
 #[test]
-fn the_batch_size_changes_no_byte() {
+fn the_batch_size_and_the_number_of_threads_change_no_byte() {
     let model = shipped_model();
-    let folder = tempfile::tempdir().unwrap();
-    let scene = folder.path().join("scene.tif");
-    paint(&scene, 640, 330, waves);
-    let run = |batch: &str| {
+    let run = |batch: &str, threads: &str| {
         let out = tempfile::tempdir().unwrap();
         let mut segment = geophrase();
-        segment.arg("segment").arg(&scene).args(["-p", "ships", "--batch", batch, "--device", "cpu", "--model"]);
-        segment.arg(&model).arg("--raster").arg(out.path().join("out.tif"));
-        segment.arg("-o").arg(out.path().join("out.geojson"));
+        segment.env("RAYON_NUM_THREADS", threads);
+        segment.arg("segment").arg(demo_file("scene.tif")).args(["-p", "storage tanks", "-p", "buildings"]);
+        segment.args(["--batch", batch, "--device", "cpu", "--model"]).arg(&model);
+        segment.arg("--raster").arg(out.path().join("out.tif")).arg("-o").arg(out.path().join("out.geojson"));
         assert!(segment.status().unwrap().success());
+        let found = band(&out.path().join("out.storage-tanks.tif"), 1);
+        assert!(found.iter().flatten().any(|p| *p > 0.5), "nothing was found, so nothing is compared");
         bytes_in(out.path())
     };
-    let first = run("1");
-    assert_eq!(first.len(), 3);
-    assert!(first == run("4"), "files differ between batches of 1 and of 4");
+    let first = run("1", "1");
+    assert_eq!(first.len(), 5);
+    for (batch, threads) in [("4", "2"), ("3", "3"), ("1", "2")] {
+        assert!(first == run(batch, threads), "files differ with batches of {batch} and {threads} threads");
+    }
 }
 
 #[test]

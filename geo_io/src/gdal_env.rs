@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use gdal::errors::{CplErrType, GdalError};
 use gdal::spatial_ref::CoordTransform;
@@ -46,7 +47,23 @@ pub fn init_gdal() -> String {
 pub fn set_block_cache_mb(megabytes: u32) {
     init_gdal();
     if std::env::var_os("GDAL_CACHEMAX").is_none() {
+        CACHE_IS_SET.store(true, Ordering::Relaxed);
         set_cache(megabytes);
+    }
+}
+
+/// What GDAL may keep of decoded blocks, in MiB.
+static CACHE_MB: AtomicU32 = AtomicU32::new(DEFAULT_CACHE_MB);
+/// Whether [`set_block_cache_mb`] has decided it.
+static CACHE_IS_SET: AtomicBool = AtomicBool::new(false);
+
+/// Sees to it that GDAL may keep this much of decoded blocks, unless somebody has decided how much; never shrinks.
+pub(crate) fn raise_block_cache(bytes: u64) {
+    init_gdal();
+    let wanted = u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
+    let is_decided = CACHE_IS_SET.load(Ordering::Relaxed) || std::env::var_os("GDAL_CACHEMAX").is_some();
+    if !is_decided && wanted > CACHE_MB.fetch_max(wanted, Ordering::Relaxed) {
+        set_cache(wanted);
     }
 }
 

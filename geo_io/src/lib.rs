@@ -19,6 +19,7 @@ mod geojson_writer;
 mod georeference;
 mod geotiff;
 mod grid;
+mod handle;
 mod lonlat;
 mod ogr_writer;
 mod pixels;

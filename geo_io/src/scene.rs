@@ -13,6 +13,7 @@ use crate::gdal_env::{open_raster, open_untrusted};
 use crate::geodesy::GeoContext;
 use crate::georeference::{self, Lost};
 use crate::grid::PixelSize;
+use crate::handle::{Handle, Layout};
 use crate::pixels::{PixelReader, ValiditySource};
 use crate::scaling::{ScaleChoice, ScalingInfo};
 use crate::statistics;
@@ -85,7 +86,7 @@ pub struct RgbWindow {
 /// An open scene. It can be sent to another thread but not shared: give each reader thread its own by [`Scene::reopen`].
 pub struct Scene {
     name: OsString,
-    dataset: Dataset,
+    handle: Handle,
     reader: PixelReader,
     info: SceneInfo,
     trust: Trust,
@@ -136,7 +137,9 @@ impl Scene {
             notes,
             block: block_of(&dataset, &reader),
         };
-        Ok(Self { name: name.to_owned(), dataset, reader, info, trust: options.trust })
+        let pixel_bytes = dataset.rasterbands().flatten().map(|band| u64::from(band.band_type().bytes())).sum();
+        let handle = Handle::new(dataset, Layout { size, block: info.block, pixel_bytes });
+        Ok(Self { name: name.to_owned(), handle, reader, info, trust: options.trust })
     }
 
     /// The name it was opened by.
@@ -151,16 +154,40 @@ impl Scene {
 
     /// Another handle on the same scene with the same decisions, for another thread.
     ///
+    /// Where the scene lies in strips or in blocks of a thousand pixels, all handles take turns with one dataset, so that
+    /// each block is decoded once.
+    ///
     /// # Errors
     /// When it cannot be opened any more or has changed.
     pub fn reopen(&self) -> Result<Self, GeoIoError> {
+        if self.handle.is_shared() {
+            return Ok(self.with(self.handle.share()));
+        }
+        self.anew()
+    }
+
+    /// The same by a dataset of its own, which knows nothing of what this one met.
+    ///
+    /// # Errors
+    /// When it cannot be opened any more or has changed.
+    pub fn anew(&self) -> Result<Self, GeoIoError> {
         let dataset = open(&self.name, self.trust)?;
-        if size_of(&dataset) != Some(self.info.size) || dataset.raster_count() != self.dataset.raster_count() {
+        if size_of(&dataset) != Some(self.info.size) || dataset.raster_count() != self.handle.band_count() {
             let source = GdalFailure::new("its size or bands have changed since it was first opened").into();
             return Err(GeoIoError::OpenScene { name: self.name.clone(), source });
         }
+        Ok(self.with(self.handle.over(dataset)))
+    }
+
+    fn with(&self, handle: Handle) -> Self {
         let (name, reader, info) = (self.name.clone(), self.reader.clone(), self.info.clone());
-        Ok(Self { name, dataset, reader, info, trust: self.trust })
+        Self { name, handle, reader, info, trust: self.trust }
+    }
+
+    /// What GDAL should be able to keep of decoded blocks, in bytes, so that each is decoded once when tiles of so many
+    /// rows are read row by row; `None` where blocks are small and it does not matter.
+    pub fn wanted_cache_bytes(&self, rows: u32) -> Option<u64> {
+        self.handle.wanted_cache_bytes(rows)
     }
 
     /// Three bands on the 0 to 255 scale, and where they hold data.
@@ -177,8 +204,8 @@ impl Scene {
             ScalingInfo::Linear { ranges, .. } => Some(ranges),
         };
         let (rgb, valid) = self
-            .reader
-            .read_rgb(&self.dataset, window, ranges)
+            .handle
+            .read(window, |dataset| self.reader.read_rgb(dataset, window, ranges))
             .map_err(|failure| GeoIoError::ReadWindow { name: self.name.clone(), window, source: failure.into() })?;
         Ok(RgbWindow { window, rgb, valid })
     }

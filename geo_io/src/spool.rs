@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::detection::{Detection, DetectionPolygon};
 use crate::grid::MapPoint;
@@ -11,49 +11,82 @@ use crate::window::PixelWindow;
 /// Steps of the uncertainty that ranks tell apart: what files say of it has six decimals.
 const STEPS: usize = 1_000_000;
 
-/// A file without a name that holds detections in the order they came.
+/// Files without a name that hold detections, one for each prompt, in the order they came.
 ///
-/// Memory: 8 MB of counters, however many detections there are.
+/// Detections of one prompt come in an order that does not depend on how many rows are finished at once; those of several
+/// come between each other as it happens, so they are kept apart. Memory: 8 MB of counters, however many there are.
 pub(crate) struct Spool {
-    file: BufWriter<File>,
-    count: u64,
+    folder: PathBuf,
+    prompts: Vec<Waiting>,
     /// How many detections have so much uncertainty.
     counts: Vec<u64>,
 }
 
+/// The detections of one prompt.
+struct Waiting {
+    prompt: String,
+    file: BufWriter<File>,
+    count: u64,
+}
+
 impl Spool {
-    /// Begins in a folder on the disk that the output will lie on.
-    pub(crate) fn create_in(folder: &Path) -> io::Result<Self> {
-        let file = BufWriter::with_capacity(1 << 16, tempfile::tempfile_in(folder)?);
-        Ok(Self { file, count: 0, counts: vec![0; STEPS + 1] })
+    /// Begins in a folder on the disk that the output will lie on. Detections are given back in the order of `prompts`;
+    /// others follow as they first came.
+    pub(crate) fn create_in(folder: &Path, prompts: &[&str]) -> io::Result<Self> {
+        let mut spool = Self { folder: folder.to_owned(), prompts: Vec::new(), counts: vec![0; STEPS + 1] };
+        prompts.iter().try_for_each(|prompt| spool.begin(prompt))?;
+        if prompts.is_empty() {
+            // A folder that cannot be written is found now and not when the first detection comes.
+            tempfile::tempfile_in(folder)?;
+        }
+        Ok(spool)
+    }
+
+    fn begin(&mut self, prompt: &str) -> io::Result<()> {
+        let file = BufWriter::with_capacity(1 << 16, tempfile::tempfile_in(&self.folder)?);
+        self.prompts.push(Waiting { prompt: prompt.to_owned(), file, count: 0 });
+        Ok(())
     }
 
     /// Adds a detection.
     pub(crate) fn push(&mut self, detection: &Detection) -> io::Result<()> {
+        let known = self.prompts.iter().position(|waiting| waiting.prompt == detection.prompt);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                self.begin(&detection.prompt)?;
+                self.prompts.len() - 1
+            }
+        };
         self.counts[step(detection)] += 1;
-        self.count += 1;
-        write_detection(&mut self.file, detection)
+        self.prompts[at].count += 1;
+        write_detection(&mut self.prompts[at].file, detection)
     }
 
-    /// Reads all detections again from the first, each with its rank: 1 for the most uncertain one, and among equals for
-    /// the one that came first.
+    /// Reads all detections again, prompt by prompt, each with its rank: 1 for the most uncertain one, and among equals
+    /// for the one that is given first.
     pub(crate) fn ranked(self) -> io::Result<RankedDetections> {
-        let Self { file, count, mut counts } = self;
-        let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.seek(SeekFrom::Start(0))?;
+        let Self { prompts, mut counts, .. } = self;
+        let mut files = Vec::new();
+        for Waiting { file, count, .. } in prompts {
+            let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.seek(SeekFrom::Start(0))?;
+            files.push((BufReader::with_capacity(1 << 16, file), count));
+        }
+        files.reverse();
         // From counts to the rank that the next detection of each step gets.
         let mut next = 1;
         for place in counts.iter_mut().rev() {
             (*place, next) = (next, next + *place);
         }
-        Ok(RankedDetections { file: BufReader::with_capacity(1 << 16, file), left: count, next_rank: counts })
+        Ok(RankedDetections { files, next_rank: counts })
     }
 }
 
 /// The detections of a spool.
 pub(crate) struct RankedDetections {
-    file: BufReader<File>,
-    left: u64,
+    /// Files and how many detections are left in each; the last is read first.
+    files: Vec<(BufReader<File>, u64)>,
     next_rank: Vec<u64>,
 }
 
@@ -61,14 +94,18 @@ impl Iterator for RankedDetections {
     type Item = io::Result<(Detection, u64)>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let read = read_detection(&mut self.file).map(|detection| {
+        while self.files.last().is_some_and(|(_, left)| *left == 0) {
+            self.files.pop();
+        }
+        let (file, left) = self.files.last_mut()?;
+        *left -= 1;
+        let read = read_detection(file).map(|detection| {
             let next = &mut self.next_rank[step(&detection)];
             *next += 1;
             (detection, *next - 1)
         });
         if read.is_err() {
-            self.left = 0;
+            self.files.clear();
         }
         Some(read)
     }
@@ -223,11 +260,24 @@ mod tests {
     }
 
     #[test]
+    fn prompts_are_given_back_one_after_the_other_however_they_came() {
+        let of = |prompt: &str, id: &str| Detection { prompt: prompt.to_owned(), ..detection(id, 0.5) };
+        let mut spool = Spool::create_in(&std::env::temp_dir(), &["b", "a"]).unwrap();
+        for detection in [of("a", "1"), of("b", "2"), of("c", "3"), of("a", "4"), of("b", "5")] {
+            spool.push(&detection).unwrap();
+        }
+        let back: Vec<(String, u64)> =
+            spool.ranked().unwrap().map(|found| found.unwrap()).map(|(detection, rank)| (detection.id, rank)).collect();
+        let expected = [("2", 1), ("5", 2), ("1", 3), ("4", 4), ("3", 5)];
+        assert_eq!(back, expected.map(|(id, rank)| (id.to_owned(), rank)));
+    }
+
+    #[test]
     fn detections_come_back_as_they_were_in_their_order_with_the_most_uncertain_ranked_first() {
         let uncertainties = [0.25, 0.5, 0.25, 0.0, 1.0];
         let detections: Vec<Detection> =
             uncertainties.iter().enumerate().map(|(i, &unc)| detection(&i.to_string(), unc)).collect();
-        let mut spool = Spool::create_in(&std::env::temp_dir()).unwrap();
+        let mut spool = Spool::create_in(&std::env::temp_dir(), &[]).unwrap();
         detections.iter().for_each(|detection| spool.push(detection).unwrap());
         let (back, ranks): (Vec<_>, Vec<_>) = spool.ranked().unwrap().map(Result::unwrap).unzip();
         assert_eq!(back, detections);
@@ -237,6 +287,6 @@ mod tests {
 
     #[test]
     fn an_empty_spool_gives_nothing() {
-        assert_eq!(Spool::create_in(&std::env::temp_dir()).unwrap().ranked().unwrap().count(), 0);
+        assert_eq!(Spool::create_in(&std::env::temp_dir(), &[]).unwrap().ranked().unwrap().count(), 0);
     }
 }

@@ -178,7 +178,8 @@ impl VectorWriter {
         let first = outs.first().cloned().unwrap_or_default();
         let on_disk = outs.iter().find(|out| **out != Path::new(STANDARD_OUTPUT));
         let folder = on_disk.map_or_else(std::env::temp_dir, |out| folder_of(out).to_owned());
-        let spool = Spool::create_in(&folder)
+        let prompts: Vec<&str> = options.layers.iter().map(|layer| layer.prompt.as_str()).collect();
+        let spool = Spool::create_in(&folder, &prompts)
             .map_err(|error| GeoIoError::OutputCreate { path: first.clone(), source: error.into() })?;
         Ok(Self { spool, scene: info.short_name(), first, formats: writers })
     }

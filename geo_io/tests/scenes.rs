@@ -332,3 +332,26 @@ fn a_crs_that_lies_in_a_side_file_counts_and_reading_writes_none() {
     drop(scene);
     assert_eq!(files(), before);
 }
+
+#[test]
+fn readers_of_a_striped_scene_read_at_once_what_one_reads_alone() {
+    let (_folder, path) = folder();
+    let (width, height) = (2_100_u32, 96_u32);
+    let plane: Vec<u8> = (0..width * height).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    raster(&path, (width as usize, height as usize), &[plane], |_| {});
+    let first = open(&path).unwrap();
+    assert_eq!(first.info().block.0, width, "the scene lies in strips");
+    let window = |index: u32| PixelWindow { col_off: index * 50, row_off: index % 5 * 10, width: 64, height: 50 };
+    let alone: Vec<RgbWindow> = (0..40).map(|index| first.read_rgb(window(index)).unwrap()).collect();
+    let scenes: Vec<Scene> = (0..3).map(|_| first.reopen().unwrap()).collect();
+    std::thread::scope(|scope| {
+        for (reader, scene) in scenes.into_iter().enumerate() {
+            let alone = &alone;
+            scope.spawn(move || {
+                for (index, alone) in alone.iter().enumerate().skip(reader).step_by(3) {
+                    assert_eq!(&scene.read_rgb(window(index as u32)).unwrap(), alone);
+                }
+            });
+        }
+    });
+}

@@ -62,6 +62,24 @@ pub struct ImageEncoding<B: Backend> {
     pub levels: Vec<(usize, usize)>,
 }
 
+/// Image and phrases once they have seen each other, before anything is drawn.
+#[derive(Clone, Debug)]
+pub struct Interacted<B: Backend> {
+    /// `[batch, token, channel]`
+    visual: Tensor<B, 3>,
+    /// `[batch, word + prompt, channel]`
+    text: Tensor<B, 3>,
+    /// Words among the text tokens.
+    words: usize,
+    /// `[batch, fine_width, row, col]` at stride 4.
+    lateral: Tensor<B, 4>,
+    levels: Vec<(usize, usize)>,
+    /// The RUS logit at stride 32, `[batch, 1, row, col]`.
+    risk: Tensor<B, 4>,
+    /// The logit of "there is a target", `[batch, 1]`.
+    pub presence: Option<Tensor<B, 2>>,
+}
+
 /// What the decoder says about each pair of image and phrase.
 #[derive(Clone, Debug)]
 pub struct Decoded<B: Backend> {
@@ -73,6 +91,13 @@ pub struct Decoded<B: Backend> {
     pub uncertainty: Tensor<B, 4>,
     /// The logit of "there is a target", `[batch, 1]`.
     pub presence: Option<Tensor<B, 2>>,
+}
+
+impl<B: ModelBackend> Interacted<B> {
+    /// The RUS logit at the tile's resolution (eq. 2): all there is to say where nothing is drawn.
+    pub fn risk(&self, (rows, cols): (usize, usize)) -> Tensor<B, 4> {
+        bilinear(self.risk.clone(), rows, cols, Corners::Aligned)
+    }
 }
 
 impl ModelConfig {
@@ -173,8 +198,13 @@ impl<B: ModelBackend> ReferringDecoder<B> {
         image: ImageEncoding<B>,
         text: Tensor<B, 3>,
         ignored: Tensor<B, 2, Bool>,
-        (rows, cols): (usize, usize),
+        size: (usize, usize),
     ) -> Decoded<B> {
+        self.draw(self.interact(image, text, ignored), size)
+    }
+
+    /// The part of [`Self::decode`] after which it is known whether there is a target.
+    pub fn interact(&self, image: ImageEncoding<B>, text: Tensor<B, 3>, ignored: Tensor<B, 2, Bool>) -> Interacted<B> {
         let [batch, words, width] = text.dims();
         let ImageEncoding { tokens, lateral, levels } = image;
         let coarsest = levels[0];
@@ -197,21 +227,29 @@ impl<B: ModelBackend> ReferringDecoder<B> {
                 layer.forward(visual, words_and_prompts, ignored.clone(), positions.clone(), &levels);
         }
 
+        let sentence = words_and_prompts.clone().narrow(1, 0, 1);
+        let coarse = visual.clone().narrow(1, 0, coarsest.0 * coarsest.1);
+        let presence = self.presence.as_ref().map(|head| head.forward(sentence, coarse));
+        Interacted { visual, text: words_and_prompts, words, lateral, levels, risk, presence }
+    }
+
+    /// The rest of [`Self::decode`]: masks and uncertainty.
+    pub fn draw(&self, interacted: Interacted<B>, (rows, cols): (usize, usize)) -> Decoded<B> {
+        let Interacted { visual, text, words, lateral, levels, risk, presence } = interacted;
+        let count = self.visual_prompts.dims()[0];
         let (fine_rows, fine_cols) = levels[2];
         let before = levels[0].0 * levels[0].1 + levels[1].0 * levels[1].1;
-        let stride8 = tokens_to_map(visual.clone().narrow(1, before, fine_rows * fine_cols), fine_rows, fine_cols);
+        let stride8 = tokens_to_map(visual.narrow(1, before, fine_rows * fine_cols), fine_rows, fine_cols);
         let feature = self.pixel_decoder.forward(stride8, lateral);
-        let sentence = words_and_prompts.clone().narrow(1, 0, 1);
-        let background = words_and_prompts.narrow(1, words, count).mean_dim(1);
-        let coarse = self.mask_head.forward(feature.clone(), sentence.clone(), background);
+        let sentence = text.clone().narrow(1, 0, 1);
+        let background = text.narrow(1, words, count).mean_dim(1);
+        let coarse = self.mask_head.forward(feature.clone(), sentence, background);
         let logit = bilinear(coarse.clone(), rows, cols, Corners::Aligned);
         let uncertainty = bilinear(risk, rows, cols, Corners::Aligned);
         let refined = match &self.refinement {
             Some(refinement) => refinement.forward(feature, coarse, logit.clone(), uncertainty.clone()),
             None => logit.clone(),
         };
-        let presence =
-            self.presence.as_ref().map(|head| head.forward(sentence, visual.narrow(1, 0, coarsest.0 * coarsest.1)));
         Decoded { logit, refined, uncertainty, presence }
     }
 

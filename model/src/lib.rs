@@ -13,6 +13,7 @@ pub mod evaluation;
 pub mod ops;
 mod pickle;
 pub mod segmenter;
+pub mod speed;
 mod store;
 pub mod synthetic;
 pub mod text;
@@ -25,5 +26,5 @@ pub mod weights;
 
 pub use device::DeviceChoice;
 pub use error::{ModelError, ModelErrorKind};
-pub use segmenter::{ModelInfo, Segmenter, SegmenterOptions, open_segmenter};
+pub use segmenter::{ModelInfo, Segmenter, SegmenterOptions, open_segmenter, untrained_segmenter};
 pub use tile::{TileImage, TilePrediction, TilePredictor};

@@ -15,6 +15,7 @@ use crate::store::{StoredModel, read_model};
 use crate::text::{PromptTokenizer, TokenBatch};
 use crate::tile::{TileImage, TilePrediction, TilePredictor};
 use crate::vocabulary::Vocabulary;
+use crate::weights::ModelFolder;
 
 /// Known categories that are named to one who asks for something else.
 const NEAREST: usize = 3;
@@ -110,6 +111,34 @@ pub fn open_segmenter(folder: &Path, options: &SegmenterOptions) -> Result<Box<d
     }
 }
 
+/// A model of these sizes with random weights and the tokenizer of the model in `folder`, to measure how long it takes.
+///
+/// # Errors
+/// A tokenizer that cannot be read or does not fit, or a device that is not there.
+pub fn untrained_segmenter(
+    config: &ModelConfig,
+    folder: &Path,
+    options: &SegmenterOptions,
+) -> Result<Box<dyn Segmenter>, ModelError> {
+    let tokenizer = ModelFolder::open(folder)?.tokenizer(config.max_tokens)?;
+    match options.device.resolve()? {
+        #[cfg(feature = "cpu")]
+        device @ ResolvedDevice::Cpu(inner) => {
+            let (config, name) = (config.clone(), device.to_string());
+            let model = config.init(&inner);
+            let stored = StoredModel { config, model, tokenizer, hash: String::new() };
+            Ok(Box::new(Network::<crate::device::Cpu>::new(folder, stored, options, inner, name)))
+        }
+        #[cfg(feature = "cuda")]
+        ResolvedDevice::Cuda(inner) => {
+            let (config, name) = (config.clone(), ResolvedDevice::Cuda(inner.clone()).to_string());
+            let model = config.init(&inner);
+            let stored = StoredModel { config, model, tokenizer, hash: String::new() };
+            Ok(Box::new(Network::<crate::device::Cuda>::new(folder, stored, options, inner, name)))
+        }
+    }
+}
+
 /// A model on one backend, with the prompts it is being asked.
 struct Network<B: ModelBackend> {
     model: CrobimU<B>,
@@ -138,7 +167,17 @@ impl<B: ModelBackend> Network<B> {
         device: B::Device,
         device_name: String,
     ) -> Result<Self, ModelError> {
-        let StoredModel { config, model, tokenizer, hash } = read_model::<B>(folder, &device)?;
+        Ok(Self::new(folder, read_model::<B>(folder, &device)?, options, device, device_name))
+    }
+
+    fn new(
+        folder: &Path,
+        stored: StoredModel<B>,
+        options: &SegmenterOptions,
+        device: B::Device,
+        device_name: String,
+    ) -> Self {
+        let StoredModel { config, model, tokenizer, hash } = stored;
         let info = ModelInfo {
             name: config.name.clone(),
             hash,
@@ -159,7 +198,7 @@ impl<B: ModelBackend> Network<B> {
         };
         let vocabulary = Vocabulary::new(&config.trained_on);
         let prompts = Vec::new();
-        Ok(Self { model, config, calibration, tokenizer, options: *options, device, info, prompts, vocabulary })
+        Self { model, config, calibration, tokenizer, options: *options, device, info, prompts, vocabulary }
     }
 
     /// A direction for each text, so that texts of like meaning point alike: the mean of its words' features.
@@ -206,27 +245,44 @@ impl<B: ModelBackend> Network<B> {
         let [_, words, width] = prompt.tokens.dims();
         let text = prompt.tokens.clone().expand([tiles, words, width]);
         let ignored = prompt.ignored.clone().expand([tiles, words]);
-        let Decoded { refined, uncertainty, presence, .. } =
-            self.model.decoder.decode(image, text, ignored, (side, side));
+        let interacted = self.model.decoder.interact(image, text, ignored);
+        let presence = interacted.presence.clone().map(values).transpose()?;
+        let presence: Vec<Option<f32>> =
+            (0..tiles).map(|tile| presence.as_ref().map(|logits| sigmoid(logits[tile]))).collect();
+        if presence.iter().all(|presence| self.is_silenced(*presence)) {
+            let risks = if self.options.raw_uncertainty { values(interacted.risk((side, side)))? } else { Vec::new() };
+            let risk = |tile: usize| risks.get(tile * side * side..(tile + 1) * side * side).unwrap_or_default();
+            return Ok(presence.iter().enumerate().map(|(tile, &own)| self.silence(side, risk(tile), own)).collect());
+        }
+        let Decoded { refined, uncertainty, .. } = self.model.decoder.draw(interacted, (side, side));
         let (masks, risks) = (values(refined)?, values(uncertainty)?);
-        let presence = presence.map(values).transpose()?;
         let planes = masks.chunks_exact(side * side).zip(risks.chunks_exact(side * side));
         Ok(planes
-            .enumerate()
-            .map(|(tile, (mask, risk))| {
-                let presence = presence.as_ref().map(|logits| sigmoid(logits[tile]));
-                self.prediction(mask, risk, presence)
+            .zip(presence)
+            .map(|((mask, risk), presence)| {
+                if self.is_silenced(presence) {
+                    self.silence(side, risk, presence)
+                } else {
+                    self.prediction(mask, risk, presence)
+                }
             })
             .collect())
     }
 
+    /// Whether the presence head keeps a tile from answering.
+    fn is_silenced(&self, presence: Option<f32>) -> bool {
+        presence.is_some_and(|presence| !self.calibration.gate_is_open(presence))
+    }
+
+    /// A closed gate says: surely not here. Both the probability and its implied posterior are zero.
+    fn silence(&self, side: usize, risk: &[f32], presence: Option<f32>) -> TilePrediction {
+        let raw_uncertainty = self.options.raw_uncertainty.then(|| risk.iter().copied().map(sigmoid).collect());
+        let nothing = vec![0.0; side * side];
+        TilePrediction { probability: nothing.clone(), uncertainty: nothing, raw_uncertainty, presence }
+    }
+
     fn prediction(&self, mask: &[f32], risk: &[f32], presence: Option<f32>) -> TilePrediction {
         let raw_uncertainty = self.options.raw_uncertainty.then(|| risk.iter().copied().map(sigmoid).collect());
-        if presence.is_some_and(|presence| !self.calibration.gate_is_open(presence)) {
-            // A closed gate says: surely not here. Both the probability and its implied posterior are zero.
-            let nothing = vec![0.0; mask.len()];
-            return TilePrediction { probability: nothing.clone(), uncertainty: nothing, raw_uncertainty, presence };
-        }
         TilePrediction {
             probability: mask.iter().map(|&logit| self.calibration.apply_probability(logit)).collect(),
             uncertainty: mask

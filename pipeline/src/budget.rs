@@ -105,7 +105,7 @@ impl Resources {
             readers: setting.config.readers.clamp(1, most),
             batch: setting.config.batch.clamp(1, most),
             queue: QUEUE.clamp(1, most),
-            cache_mib: CACHE_MIB.0 as u32,
+            cache_mib: setting.cache_bytes.map_or(CACHE_MIB.0, |bytes| bytes.div_ceil(MIB).max(CACHE_MIB.0)) as u32,
             strip_rows: cost.strip_rows,
             expected_bytes: 0,
         };

@@ -29,11 +29,16 @@ pub fn open(
 }
 
 fn opened(folder: &Path, options: &SegmenterOptions) -> Result<Box<dyn Segmenter>, PipelineError> {
-    let segmenter = open_segmenter(folder, options)?;
+    Ok(one_by_one_on_cpu(open_segmenter(folder, options)?))
+}
+
+/// The segmenter as runs use it.
+#[must_use]
+pub fn one_by_one_on_cpu(segmenter: Box<dyn Segmenter>) -> Box<dyn Segmenter> {
     if segmenter.info().device == "cpu" {
-        return Ok(Box::new(OneByOne(segmenter)));
+        return Box::new(OneByOne(segmenter));
     }
-    Ok(segmenter)
+    segmenter
 }
 
 /// Gives the model one tile at a time.

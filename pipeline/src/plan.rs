@@ -256,7 +256,7 @@ impl Plan {
         run.fits(opened.info())?;
         let prompts = self.prompts.iter().cloned().map(PromptSpec::new).collect();
         let notes = self.vocabulary_notes.clone();
-        let setting = Setting::new(opened.info().clone(), self.model.clone(), prompts, run, notes)?;
+        let setting = Setting::new(&opened, self.model.clone(), prompts, run, notes)?;
         Ok((opened, setting))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use geo_io::{Cutline, SceneInfo};
+use geo_io::{Cutline, Scene, SceneInfo};
 
 use crate::config::RunConfig;
 use crate::error::PipelineError;
@@ -32,6 +32,8 @@ pub struct Setting {
     pub views: Views,
     /// All tiles.
     pub plan: Arc<TilePlan>,
+    /// What GDAL should be able to keep so that large blocks are decoded once; `None` where it does not matter.
+    pub cache_bytes: Option<u64>,
 }
 
 impl Setting {
@@ -40,12 +42,13 @@ impl Setting {
     /// # Errors
     /// [`PipelineError::Usage`] for options that do not fit the scene.
     pub fn new(
-        info: SceneInfo,
+        scene: &Scene,
         model: ModelReport,
         prompts: Vec<PromptSpec>,
         config: RunConfig,
         vocabulary_notes: Vec<String>,
     ) -> Result<Self, PipelineError> {
+        let info = scene.info().clone();
         let views = Views::choose(&ViewRequest {
             size: info.size,
             pixel_size_m: info.pixel_size_m,
@@ -60,7 +63,19 @@ impl Setting {
         let output = info.cut(part);
         let cutline = config.cutline.as_deref().map(|path| Cutline::open(path, &info)).transpose()?.map(Arc::new);
         tracing::info!("{} tiles of {tile_px} px, one every {} px", plan.len(), plan.stride_px());
-        Ok(Self { info, output, model, cutline, prompts, config, vocabulary_notes, views, plan: Arc::new(plan) })
+        let cache_bytes = scene.wanted_cache_bytes(plan.tile_px());
+        Ok(Self {
+            cache_bytes,
+            info,
+            output,
+            model,
+            cutline,
+            prompts,
+            config,
+            vocabulary_notes,
+            views,
+            plan: Arc::new(plan),
+        })
     }
 
     /// The texts of some prompts.

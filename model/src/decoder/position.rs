@@ -18,12 +18,16 @@ pub fn sine_positions<B: Backend>(rows: usize, cols: usize, width: usize, device
         let angle = at / frequency(i);
         (if i.is_multiple_of(2) { angle.sin() } else { angle.cos() }) as f32
     };
+    // Each row and each column is encoded once, not once a pixel.
+    let along = |size: usize| -> Vec<f32> {
+        (0..size).flat_map(|at| (0..half).map(move |i| encode(place(at, size), i))).collect()
+    };
+    let (down, across) = (along(rows), along(cols));
     let mut values = Vec::with_capacity(rows * cols * width);
-    for row in 0..rows {
-        for col in 0..cols {
-            let (y, x) = (place(row, rows), place(col, cols));
-            values.extend((0..half).map(|i| encode(y, i)));
-            values.extend((0..half).map(|i| encode(x, i)));
+    for row in down.chunks_exact(half) {
+        for col in across.chunks_exact(half) {
+            values.extend_from_slice(row);
+            values.extend_from_slice(col);
         }
     }
     Tensor::from_data(TensorData::new(values, [rows * cols, width]), device)

@@ -2,6 +2,7 @@
 
 mod ablate;
 mod batch;
+mod bench;
 mod dataset;
 mod demo;
 mod diff;
@@ -90,6 +91,8 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Run the shipped example and show what it finds.
     Demo(demo::DemoArgs),
+    /// Measure how fast this machine answers.
+    Bench(bench::BenchArgs),
 }
 
 impl Cli {
@@ -123,6 +126,7 @@ impl Cli {
             Command::Report(args) => args.run(),
             Command::Preview(args) => args.run(),
             Command::Demo(args) => args.run(verbosity),
+            Command::Bench(args) => args.run(verbosity),
         }
     }
 }

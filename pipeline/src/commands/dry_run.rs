@@ -29,7 +29,7 @@ pub fn dry_run(job: Job) -> Result<String, PipelineError> {
     let Job { scene, predictor, model, prompts, config, names, .. } = job;
     let mut predictor = predictor;
     let notes = engine::vocabulary_notes(predictor.as_ref(), &prompts)?;
-    let setting = Setting::new(scene.info().clone(), model, prompts, config, notes)?;
+    let setting = Setting::new(&scene, model, prompts, config, notes)?;
     let limit = setting.config.ram.bytes();
     let resources = Resources::within(&setting, limit, resident_memory_bytes())?;
     let sample = Sample::of(&scene, &setting, predictor.as_mut())?;

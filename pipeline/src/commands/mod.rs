@@ -2,6 +2,7 @@
 
 pub mod ablate;
 pub mod batch;
+pub mod bench;
 pub mod dataset;
 pub mod demo;
 pub mod diff;

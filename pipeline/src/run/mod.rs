@@ -173,7 +173,7 @@ where
     let Job { scene, predictor, model, prompts, config, names, watched, keep_detections } = job;
     let notes = engine::vocabulary_notes(predictor.as_ref(), &prompts)?;
     let name = scene.name().to_owned();
-    let setting = Arc::new(Setting::new(scene.info().clone(), model, prompts, config, notes)?);
+    let setting = Arc::new(Setting::new(&scene, model, prompts, config, notes)?);
     let tiles: Arc<[usize]> = (0..setting.plan.len()).collect();
     let mut stages = Stages::new(&setting, &cancel)?;
     let work = Work { scene, predictor, tiles, with_scene_view: true, watched };

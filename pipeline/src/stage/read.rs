@@ -90,7 +90,7 @@ impl ReadStage {
             }
             tries += 1;
             tracing::info!("try {tries} of {TRIES}: {}", one_line(&error));
-            match self.scene.reopen() {
+            match self.scene.anew() {
                 Ok(scene) => self.scene = scene,
                 // What could not be read is more telling than what could not be opened after it.
                 Err(_) => return Err(error),
