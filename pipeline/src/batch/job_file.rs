@@ -24,8 +24,6 @@ use crate::view::part::Part;
 
 /// Largest job file that is read.
 const MAX_BYTES: u64 = 4 << 20;
-/// Extensions of the files that count as scenes when a folder is named.
-const EXTENSIONS: [&str; 12] = ["tif", "tiff", "jp2", "j2k", "vrt", "img", "ntf", "nitf", "png", "jpg", "jpeg", "webp"];
 
 /// A job as its file says it.
 #[derive(Clone, Debug, Deserialize)]
@@ -164,7 +162,7 @@ fn default_max_pixels() -> u64 {
 }
 
 fn default_extensions() -> Vec<String> {
-    EXTENSIONS.map(str::to_owned).to_vec()
+    crate::scenes::EXTENSIONS.map(str::to_owned).to_vec()
 }
 
 /// What shapes the results of a job besides the scenes; equal settings and an equal scene give equal results.

@@ -1,207 +1,22 @@
-//! Which scenes a job has: names, patterns, lists and folders, found anew at every start.
+//! Which scenes a job has, found anew at every start.
 
-use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::io;
-use std::path::{Component, Path, PathBuf};
-
-use glob::{MatchOptions, Pattern};
+use std::path::Path;
 
 use super::error::BatchError;
 use super::job_file::JobFile;
+use crate::scenes::SceneSearch;
+pub use crate::scenes::{is_unfinished, is_virtual};
 
-/// Largest list of scenes that is read.
-const MAX_LIST_BYTES: u64 = 64 << 20;
-/// Folders below each other that `**` looks into.
-const MAX_DEPTH: usize = 64;
-
-/// Finds the scenes of a job, each once, in a fixed order: entries as they stand, names within a folder sorted.
-///
-/// Left alone are files that are being written (hidden ones, `.part`, `.tmp`, ...) and whatever lies in the output
-/// folder. A name that is not there is a scene all the same, which then fails.
+/// Finds the scenes of a job; names are relative to its file.
 ///
 /// # Errors
-/// [`BatchError::NoScenes`] for a folder or a list that cannot be read: a drive that is not mounted is no empty folder.
+/// [`BatchError::NoScenes`] for a folder or a list that cannot be read.
 pub fn find_scenes(job: &JobFile, job_path: &Path) -> Result<Vec<OsString>, BatchError> {
-    let mut search = Search { job, output: job.at(&job.output).canonicalize().ok(), found: Vec::new() };
-    for entry in &job.scenes {
-        search.entry(entry).map_err(|(path, source)| BatchError::NoScenes {
-            job: job_path.to_owned(),
-            path,
-            source,
-        })?;
-    }
-    let mut seen = HashSet::new();
-    search.found.retain(|name| seen.insert(same(name)));
-    Ok(search.found)
-}
-
-/// Whether a file of this name is one that somebody is still writing, by the custom of those who write.
-#[must_use]
-pub fn is_unfinished(name: &OsStr) -> bool {
-    let bytes = name.as_encoded_bytes().to_ascii_lowercase();
-    let ends = [".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", "~"];
-    bytes.starts_with(b".") || ends.iter().any(|end| bytes.ends_with(end.as_bytes()))
-}
-
-/// Whether a name is one that GDAL makes a scene of without there being a file of this name.
-#[must_use]
-pub fn is_virtual(name: &OsStr) -> bool {
-    let bytes = name.as_encoded_bytes();
-    let driver = bytes.iter().position(|byte| !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_'));
-    bytes.starts_with(b"/vsi") || driver.is_some_and(|end| end >= 2 && bytes[end] == b':')
-}
-
-/// A folder or list that cannot be read.
-type Unreadable = (PathBuf, io::Error);
-
-struct Search<'a> {
-    job: &'a JobFile,
-    output: Option<PathBuf>,
-    found: Vec<OsString>,
-}
-
-impl Search<'_> {
-    fn entry(&mut self, entry: &str) -> Result<(), Unreadable> {
-        if let Some(list) = entry.strip_prefix('@') {
-            return self.list(&self.job.at(Path::new(list)));
-        }
-        if is_virtual(OsStr::new(entry)) {
-            self.found.push(entry.into());
-            return Ok(());
-        }
-        let path = self.job.at(Path::new(entry));
-        let is_there = path.symlink_metadata().is_ok();
-        if path.is_dir() {
-            return self.folder(&path);
-        }
-        if !is_there && entry.contains(['*', '?', '[']) {
-            return self.pattern(&path);
-        }
-        self.found.push(path.into_os_string());
-        Ok(())
-    }
-
-    /// The names in a list, one a line, relative to the list; empty lines and those that begin with `#` say nothing.
-    fn list(&mut self, path: &Path) -> Result<(), Unreadable> {
-        let cannot = |source: io::Error| (path.to_owned(), source);
-        if std::fs::metadata(path).map_err(cannot)?.len() > MAX_LIST_BYTES {
-            return Err(cannot(io::Error::other(format!("it is larger than {MAX_LIST_BYTES} bytes"))));
-        }
-        let folder = path.parent().unwrap_or(Path::new(""));
-        for line in std::fs::read(path).map_err(cannot)?.split(|byte| *byte == b'\n') {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if line.is_empty() || line.starts_with(b"#") {
-                continue;
-            }
-            let name = os_string(line).map_err(cannot)?;
-            self.found.push(if is_virtual(&name) { name } else { folder.join(name).into_os_string() });
-        }
-        Ok(())
-    }
-
-    /// The files in a folder that have one of the extensions.
-    fn folder(&mut self, path: &Path) -> Result<(), Unreadable> {
-        for (name, is_folder) in listed(path)? {
-            let extension = Path::new(&name).extension().map(|end| end.to_string_lossy().to_lowercase());
-            let is_scene = extension.is_some_and(|end| self.job.extensions.contains(&end));
-            if !is_folder && is_scene {
-                self.take(path.join(name));
-            }
-        }
-        Ok(())
-    }
-
-    /// The files that match a pattern.
-    fn pattern(&mut self, path: &Path) -> Result<(), Unreadable> {
-        let mut base = PathBuf::new();
-        let mut rest: Vec<&OsStr> = Vec::new();
-        for part in path.components() {
-            let text = part.as_os_str();
-            let is_plain = !text.to_string_lossy().contains(['*', '?', '[']);
-            if rest.is_empty() && (is_plain || !matches!(part, Component::Normal(_))) {
-                base.push(text);
-            } else {
-                rest.push(text);
-            }
-        }
-        if base.as_os_str().is_empty() {
-            base.push(".");
-        }
-        let patterns: Result<Vec<(bool, Pattern)>, _> = rest
-            .iter()
-            .map(|text| Pattern::new(&text.to_string_lossy()).map(|pattern| (*text == OsStr::new("**"), pattern)))
-            .collect();
-        let patterns = patterns.map_err(|error| (path.to_owned(), io::Error::other(error.to_string())))?;
-        self.matching(&base, &patterns, 0)
-    }
-
-    fn matching(&mut self, folder: &Path, patterns: &[(bool, Pattern)], depth: usize) -> Result<(), Unreadable> {
-        let Some(((is_deep, pattern), rest)) = patterns.split_first() else { return Ok(()) };
-        if depth > MAX_DEPTH {
-            return Err((folder.to_owned(), io::Error::other("its folders lie too deep, or in a circle")));
-        }
-        if *is_deep {
-            self.matching(folder, rest, depth)?;
-        }
-        let options = MatchOptions { require_literal_leading_dot: true, ..MatchOptions::new() };
-        for (name, is_folder) in listed(folder)? {
-            let path = folder.join(&name);
-            // A name that is not UTF-8 is matched by what it looks like, and found under its own bytes.
-            let fits = pattern.matches_with(&name.to_string_lossy(), options);
-            match (is_folder, *is_deep) {
-                (true, true) if !is_unfinished(&name) => self.matching(&path, patterns, depth + 1)?,
-                (true, false) if fits && !rest.is_empty() => self.matching(&path, rest, depth + 1)?,
-                (false, false) if fits && rest.is_empty() => self.take(path),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a file that was found, not named.
-    fn take(&mut self, path: PathBuf) {
-        let name = path.file_name().unwrap_or_default();
-        let within = |output: &PathBuf| {
-            path.parent().and_then(|folder| folder.canonicalize().ok()).is_some_and(|folder| folder.starts_with(output))
-        };
-        if !is_unfinished(name) && !self.output.as_ref().is_some_and(within) {
-            self.found.push(path.into_os_string());
-        }
-    }
-}
-
-/// The names in a folder, sorted, and whether each is a folder (links to folders are not followed by `**`, but count).
-fn listed(folder: &Path) -> Result<Vec<(OsString, bool)>, Unreadable> {
-    let cannot = |source: io::Error| (folder.to_owned(), source);
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        let entry = entry.map_err(cannot)?;
-        names.push((entry.file_name(), entry.path().is_dir()));
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// The same for all spellings of one name.
-fn same(name: &OsStr) -> OsString {
-    let path = Path::new(name);
-    let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    match (folder.and_then(|folder| folder.canonicalize().ok()), path.file_name()) {
-        (Some(folder), Some(file)) => folder.join(file).into_os_string(),
-        _ => name.to_owned(),
-    }
-}
-
-#[cfg(unix)]
-fn os_string(bytes: &[u8]) -> io::Result<OsString> {
-    use std::os::unix::ffi::OsStringExt;
-    Ok(OsString::from_vec(bytes.to_vec()))
-}
-
-#[cfg(not(unix))]
-fn os_string(bytes: &[u8]) -> io::Result<OsString> {
-    String::from_utf8(bytes.to_vec()).map(OsString::from).map_err(io::Error::other)
+    let base = job.at(Path::new(""));
+    let search = SceneSearch { base: &base, extensions: &job.extensions, output: Some(job.at(&job.output)) };
+    let found = search.find(job.scenes.iter().map(OsStr::new));
+    found.map_err(|(path, source)| BatchError::NoScenes { job: job_path.to_owned(), path, source })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::exit::one_line;
 use crate::fingerprint::Fingerprint;
 use crate::logging::Verbosity;
 use crate::plan::{PLAN, Plan, PlanOptions, PlannedScene, RejectedScene, planned_name};
-use crate::scenes::find_scenes;
+use crate::scenes::{EXTENSIONS, SceneSearch};
 use crate::view::prompts::PromptSpec;
 
 /// What `geophrase plan` was asked to do.
@@ -54,7 +54,7 @@ pub struct PlanRequest {
 pub fn plan(request: PlanRequest) -> Result<(), PipelineError> {
     let PlanRequest { scenes, scene_options, prompts, model, device, run, folder, formats, raster, .. } = request;
     let prompts = checked_prompts(&prompts)?;
-    let scenes = find_scenes(&scenes)?;
+    let scenes = find_scenes(&scenes, &folder)?;
     let names = output_names(&scenes)?;
     let model_folder = find_model(model)?;
     let options = SegmenterOptions { device, min_presence: run.min_presence, ..SegmenterOptions::default() };
@@ -101,6 +101,18 @@ pub fn plan(request: PlanRequest) -> Result<(), PipelineError> {
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
     plan.all_accepted()
+}
+
+/// The scenes that are meant.
+fn find_scenes(given: &[OsString], folder: &Path) -> Result<Vec<OsString>, PipelineError> {
+    let extensions = EXTENSIONS.map(str::to_owned);
+    let search = SceneSearch { base: Path::new(""), extensions: &extensions, output: Some(folder.to_owned()) };
+    let found = search.find(given.iter().map(OsString::as_os_str));
+    let found = found.map_err(|(path, source)| PipelineError::ReadInput { path, source })?;
+    if found.is_empty() {
+        return Err(PipelineError::Usage("there is no scene in what was given".into()));
+    }
+    Ok(found)
 }
 
 /// A name for the outputs of each scene.

@@ -71,39 +71,7 @@ pub fn run_plan(request: RunRequest, interrupt: impl Future<Output = Signal>) ->
         // Nobody is left to tell when standard error is closed.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
-    concluded(&plan, outcome)
-}
-
-/// What the failed and locked units of a run mean for it.
-///
-/// # Errors
-/// The only scene's own error, [`PipelineError::ScenesFailed`] for some of several, [`PipelineError::UnitsLocked`].
-pub(crate) fn concluded(plan: &Plan, outcome: UnitsOutcome) -> Result<(), PipelineError> {
-    let mut failed: Vec<(usize, PipelineError)> = Vec::new();
-    for (unit, error) in outcome.failed {
-        let scene = plan.units[unit].scene;
-        if !failed.iter().any(|(known, _)| *known == scene) {
-            failed.push((scene, error));
-        }
-    }
-    if plan.scenes.len() == 1
-        && let Some((_, error)) = failed.pop()
-    {
-        return Err(error);
-    }
-    if let Some((scene, first)) = failed.first() {
-        let (scene, all) = (plan.scenes[*scene].name.clone(), plan.scenes.len());
-        return Err(PipelineError::ScenesFailed {
-            failed: failed.len(),
-            all,
-            scene,
-            reason: crate::exit::one_line(first),
-        });
-    }
-    if !outcome.locked.is_empty() {
-        return Err(PipelineError::UnitsLocked { units: outcome.locked.len() });
-    }
-    Ok(())
+    outcome.concluded(&plan)
 }
 
 /// Opens the model of a plan, and refuses any other.

@@ -10,7 +10,6 @@ use model::text::check_prompt;
 use model::{DeviceChoice, SegmenterOptions};
 
 use crate::commands::dry_run::dry_run;
-use crate::commands::run::concluded;
 use crate::config::{RunConfig, UNIT_TILES, find_model};
 use crate::engine;
 use crate::error::{PipelineError, Signal};
@@ -18,7 +17,7 @@ use crate::fingerprint::Fingerprint;
 use crate::logging::{self, Verbosity};
 use crate::outputs::OutputNames;
 use crate::plan::{PLAN, Plan, PlanOptions, PlannedScene, planned_name};
-use crate::run::units::{MergeJob, UnitsJob, merge, run_units};
+use crate::run::units::{MergeJob, UnitsJob, run_and_merge};
 use crate::run::{Job, Outcome, PromptSpec, interruptible, run};
 
 /// What `geophrase segment` was asked to do.
@@ -140,23 +139,17 @@ fn checkpointed(
         watched: verbosity.watched(),
         plan: plan.clone(),
     };
-    let mut interrupt = Box::pin(interrupt);
-    let units = run_units(job, &mut interrupt)?;
-    let resumed = units.tiles.resumed;
-    concluded(&plan, units)?;
-    let outputs = Some(config.outputs.clone());
-    let folder = checkpoint.to_owned();
-    let merge_job = MergeJob {
+    let merge = MergeJob {
         plan: plan.clone(),
-        folder,
+        folder: checkpoint.to_owned(),
         scene: 0,
         keep_detections,
-        resumed,
-        outputs,
+        resumed: 0,
+        outputs: Some(config.outputs),
         overwrite: false,
         ram: config.ram,
     };
-    let outcome = merge(merge_job, interrupt).map_err(PipelineError::paused)?;
+    let outcome = run_and_merge(job, merge, interrupt)?;
     plan.remove(checkpoint);
     Ok(outcome)
 }

@@ -16,6 +16,7 @@ use crate::checkpoint::log::{LogHeader, LogWriter, SCENE};
 use crate::closing::{Closing, StageOutput};
 use crate::config::{OutputConfig, QUEUE};
 use crate::error::{PipelineError, Signal};
+use crate::exit::one_line;
 use crate::plan::{PLAN, Plan};
 use crate::processor::processor;
 use crate::report::TileCounts;
@@ -63,6 +64,35 @@ pub struct UnitsOutcome {
     pub failed: Vec<(usize, PipelineError)>,
     /// Units that another process has in hand.
     pub locked: Vec<usize>,
+}
+
+impl UnitsOutcome {
+    /// What failed and locked units mean for a run.
+    ///
+    /// # Errors
+    /// The only scene's own error, [`PipelineError::ScenesFailed`] for some of several, [`PipelineError::UnitsLocked`].
+    pub fn concluded(self, plan: &Plan) -> Result<(), PipelineError> {
+        let mut failed: Vec<(usize, PipelineError)> = Vec::new();
+        for (unit, error) in self.failed {
+            let scene = plan.units[unit].scene;
+            if !failed.iter().any(|(known, _)| *known == scene) {
+                failed.push((scene, error));
+            }
+        }
+        if plan.scenes.len() == 1
+            && let Some((_, error)) = failed.pop()
+        {
+            return Err(error);
+        }
+        if let Some((scene, first)) = failed.first() {
+            let (scene, all) = (plan.scenes[*scene].name.clone(), plan.scenes.len());
+            return Err(PipelineError::ScenesFailed { failed: failed.len(), all, scene, reason: one_line(first) });
+        }
+        if !self.locked.is_empty() {
+            return Err(PipelineError::UnitsLocked { units: self.locked.len() });
+        }
+        Ok(())
+    }
 }
 
 /// Runs units until all are done or `interrupt` comes; what was answered until then is kept.
@@ -125,7 +155,7 @@ where
             }
             Err(PipelineError::Locked { .. }) => outcome.locked.push(number),
             Err(error) if error.is_about_a_scene() => {
-                tracing::info!("unit {number} failed: {}", crate::exit::one_line(&error));
+                tracing::info!("unit {number} failed: {}", one_line(&error));
                 outcome.failed.push((number, error));
             }
             Err(error) => return Err(error.paused()),
@@ -246,48 +276,70 @@ where
 {
     blocked_on(async {
         let mut interrupt = Box::pin(interrupt);
-        let MergeJob { plan, folder, scene, keep_detections, resumed, outputs, overwrite, ram } = job;
-        let started = Instant::now();
-        // One merge at a time, so that what a killed one left can be told from what another is writing.
-        let _lock = locked(&folder.join(PLAN))?;
-        let opened = plan.clone();
-        let (_, mut setting) = loaded(move || opened.open(scene), &mut interrupt).await?;
-        let (names, outputs) = match outputs {
-            Some(outputs) => (plan.names(scene, &outputs)?, outputs),
-            None => plan.outputs(&folder, scene, overwrite)?,
-        };
-        names.all().iter().for_each(|path| geo_io::remove_leftovers(path));
-        (setting.config.outputs, setting.config.ram) = (outputs, ram);
-        let setting = Arc::new(setting);
-        let finished = |number: usize| FinishedUnit {
-            number,
-            log: Plan::finished_log(&folder, number),
-            tiles: plan.tiles_of(number),
-        };
-        let cancel = Cancel::default();
-        let mut stages = Stages::new(&setting, &cancel)?;
-        let (output, answers) = mpsc::channel(QUEUE);
-        let (scene_output, scene_answers) = setting
-            .views
-            .scene
-            .is_some()
-            .then(|| {
-                let (output, input) = oneshot::channel();
-                (output, SceneAnswers { numbers: setting.views.by_scene(), input })
-            })
-            .unzip();
-        let recall = RecallStage {
-            plan: setting.plan.clone(),
-            plan_id: plan.id(),
-            units: plan.units_of(scene).map(finished).collect(),
-            scene_output,
-            output,
-            cancel: cancel.clone(),
-        };
-        stages.finish(answers, scene_answers, &names, keep_detections)?;
-        let recalled = |(processors, took)| StageOutput::Recalled(processors, took);
-        stages.spawn(RecallStage::NAME, move || recall.run().map(recalled));
-        let done = watch(stages.started(), &cancel, &mut interrupt).await?;
-        Closing { setting: Arc::unwrap_or_clone(setting), names, resumed }.commit(done, started.elapsed())
+        merged(job, &mut interrupt).await
     })
+}
+
+/// Runs the units of a plan of one scene and merges them.
+///
+/// # Errors
+/// Those of [`run_units`] and of [`merge`].
+pub fn run_and_merge<I>(job: UnitsJob, merge: MergeJob, interrupt: I) -> Result<Outcome, PipelineError>
+where
+    I: Future<Output = Signal>,
+{
+    blocked_on(async {
+        let mut interrupt = Box::pin(interrupt);
+        let plan = job.plan.clone();
+        let outcome = units(job, &mut interrupt).await?;
+        let resumed = outcome.tiles.resumed;
+        outcome.concluded(&plan)?;
+        merged(MergeJob { resumed, ..merge }, &mut interrupt).await.map_err(PipelineError::paused)
+    })
+}
+
+async fn merged<I>(job: MergeJob, interrupt: &mut Pin<Box<I>>) -> Result<Outcome, PipelineError>
+where
+    I: Future<Output = Signal>,
+{
+    let MergeJob { plan, folder, scene, keep_detections, resumed, outputs, overwrite, ram } = job;
+    let started = Instant::now();
+    // One merge at a time, so that what a killed one left can be told from what another is writing.
+    let _lock = locked(&folder.join(PLAN))?;
+    let opened = plan.clone();
+    let (_, mut setting) = loaded(move || opened.open(scene), interrupt).await?;
+    let (names, outputs) = match outputs {
+        Some(outputs) => (plan.names(scene, &outputs)?, outputs),
+        None => plan.outputs(&folder, scene, overwrite)?,
+    };
+    names.all().iter().for_each(|path| geo_io::remove_leftovers(path));
+    (setting.config.outputs, setting.config.ram) = (outputs, ram);
+    let setting = Arc::new(setting);
+    let finished =
+        |number: usize| FinishedUnit { number, log: Plan::finished_log(&folder, number), tiles: plan.tiles_of(number) };
+    let cancel = Cancel::default();
+    let mut stages = Stages::new(&setting, &cancel)?;
+    let (output, answers) = mpsc::channel(QUEUE);
+    let (scene_output, scene_answers) = setting
+        .views
+        .scene
+        .is_some()
+        .then(|| {
+            let (output, input) = oneshot::channel();
+            (output, SceneAnswers { numbers: setting.views.by_scene(), input })
+        })
+        .unzip();
+    let recall = RecallStage {
+        plan: setting.plan.clone(),
+        plan_id: plan.id(),
+        units: plan.units_of(scene).map(finished).collect(),
+        scene_output,
+        output,
+        cancel: cancel.clone(),
+    };
+    stages.finish(answers, scene_answers, &names, keep_detections)?;
+    let recalled = |(processors, took)| StageOutput::Recalled(processors, took);
+    stages.spawn(RecallStage::NAME, move || recall.run().map(recalled));
+    let done = watch(stages.started(), &cancel, interrupt).await?;
+    Closing { setting: Arc::unwrap_or_clone(setting), names, resumed }.commit(done, started.elapsed())
 }
