@@ -19,7 +19,8 @@ use pipeline::exit::{Exit, one_line};
 use pipeline::fingerprint::Fingerprint;
 use pipeline::plan::{Plan, PlanOptions, PlannedScene, planned_name};
 use pipeline::run::Outcome;
-use pipeline::run::units::{MergeJob, UnitsJob, UnitsOutcome, merge, run_units};
+use pipeline::run::merge::{MergeJob, merge};
+use pipeline::run::units::{UnitsJob, UnitsOutcome, run_units};
 use pipeline::unit::Shard;
 use pipeline::{PipelineError, Signal};
 

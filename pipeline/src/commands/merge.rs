@@ -10,8 +10,8 @@ use crate::commands::status::all_finished;
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
 use crate::plan::Plan;
+use crate::run::merge::{MergeJob, merge};
 use crate::run::signals;
-use crate::run::units::{MergeJob, merge};
 
 /// What `geophrase merge` was asked to do.
 #[derive(Clone, Debug)]

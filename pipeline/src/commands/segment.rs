@@ -17,7 +17,8 @@ use crate::fingerprint::Fingerprint;
 use crate::logging::{self, Verbosity};
 use crate::outputs::OutputNames;
 use crate::plan::{PLAN, Plan, PlanOptions, PlannedScene, planned_name};
-use crate::run::units::{MergeJob, UnitsJob, run_and_merge};
+use crate::run::merge::{MergeJob, run_and_merge};
+use crate::run::units::UnitsJob;
 use crate::run::{Job, Outcome, PromptSpec, interruptible, run};
 
 /// What `geophrase segment` was asked to do.

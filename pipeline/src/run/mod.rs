@@ -1,5 +1,6 @@
 //! Starts the stages, watches over them, and commits their outputs. The only place of this crate that starts threads.
 
+pub mod merge;
 mod start;
 pub mod units;
 

@@ -1,21 +1,22 @@
 //! What is to be done, written down once: scenes, model, prompts, options and units. Whoever holds a plan gets its results.
 
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+mod options;
+mod scene;
 
-use geo_io::{Scene, SceneOptions, Trust, pending_file};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use geo_io::{Scene, pending_file};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{OnBadTile, OutputConfig, PolygonConfig, RunConfig};
+use crate::config::OutputConfig;
 use crate::error::PipelineError;
-use crate::fingerprint::Fingerprint;
 use crate::outputs::OutputNames;
+pub use crate::plan::options::PlanOptions;
+pub use crate::plan::scene::{PlannedScene, RejectedScene, planned_name};
 use crate::report::ModelReport;
 use crate::setting::Setting;
 use crate::unit::Unit;
-use crate::view::choice::ViewConfig;
-use crate::view::part::Part;
 use crate::view::prompts::PromptSpec;
 
 /// The name of a plan in its folder.
@@ -49,159 +50,6 @@ pub struct Plan {
     pub rejected: Vec<RejectedScene>,
     /// The pieces, in the order in which shards take them.
     pub units: Vec<Unit>,
-}
-
-/// The options of a plan, as flags would give them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "each field is the flag of `segment` with the same name")]
-pub struct PlanOptions {
-    pub bands: Option<Vec<usize>>,
-    pub scale: String,
-    pub src_nodata: Option<f64>,
-    pub assume_crs: Option<String>,
-    pub allow_no_crs: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub untrusted_max_px: Option<u64>,
-    pub part: Part,
-    pub resolution: String,
-    pub frame: String,
-    pub views: String,
-    pub tile_overlap: String,
-    pub threshold: f32,
-    pub min_presence: Option<f64>,
-    pub min_area: String,
-    pub max_uncertainty: Option<f64>,
-    pub fill_holes: String,
-    pub simplify: Option<f64>,
-    pub connectivity: u8,
-    pub on_bad_tile: OnBadTile,
-    pub raw_uncertainty: bool,
-    pub rfc7946: bool,
-}
-
-/// A scene of a plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlannedScene {
-    /// The name by which GDAL opens it.
-    pub name: String,
-    /// The file it was; none for a scene that is no file.
-    pub fingerprint: Option<Fingerprint>,
-    /// Rows and columns of its tiles.
-    pub grid: [usize; 2],
-    /// Where its polygons go, seen from the folder of the plan.
-    pub vectors: Vec<PathBuf>,
-    /// Where its rasters go.
-    pub raster: Option<PathBuf>,
-    /// Where its report goes.
-    pub report: Option<PathBuf>,
-}
-
-/// A scene that cannot be worked on, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RejectedScene {
-    /// Its name.
-    pub name: String,
-    /// Why.
-    pub reason: String,
-}
-
-impl PlannedScene {
-    /// Whether a user means this scene: by its name, its file name, or that without extension.
-    #[must_use]
-    pub fn is_called(&self, name: &str) -> bool {
-        let path = Path::new(&self.name);
-        [Some(path.as_os_str()), path.file_name(), path.file_stem()].contains(&Some(OsStr::new(name)))
-    }
-
-    /// Ends the work when the file is no longer what it was.
-    ///
-    /// # Errors
-    /// [`PipelineError::SceneChanged`].
-    pub fn unchanged(&self) -> Result<(), PipelineError> {
-        match &self.fingerprint {
-            Some(then) if Fingerprint::of(OsStr::new(&self.name)).as_ref() != Some(then) => {
-                Err(PipelineError::SceneChanged { scene: self.name.clone() })
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl PlanOptions {
-    /// The options of a run.
-    #[must_use]
-    pub fn new(scene: &SceneOptions, run: &RunConfig) -> Self {
-        Self {
-            bands: scene.bands.clone(),
-            scale: scene.scale.to_string(),
-            src_nodata: scene.nodata,
-            assume_crs: scene.assume_crs.clone(),
-            allow_no_crs: scene.allow_no_crs,
-            untrusted_max_px: match scene.trust {
-                Trust::Trusted => None,
-                Trust::Untrusted { max_px } => Some(max_px),
-            },
-            part: run.part,
-            resolution: run.views.resolution.to_string(),
-            frame: run.views.frame.to_string(),
-            views: run.views.sizes.to_string(),
-            tile_overlap: run.overlap.to_string(),
-            threshold: run.threshold,
-            min_presence: run.min_presence,
-            min_area: run.polygons.min_area.to_string(),
-            max_uncertainty: run.polygons.max_uncertainty,
-            fill_holes: run.polygons.fill_holes.to_string(),
-            simplify: run.polygons.simplify_px,
-            connectivity: run.polygons.connectivity(),
-            on_bad_tile: run.on_bad_tile,
-            raw_uncertainty: run.raw_uncertainty,
-            rfc7946: run.outputs.rfc7946,
-        }
-    }
-
-    /// How scenes are read.
-    fn scene(&self) -> Result<SceneOptions, String> {
-        Ok(SceneOptions {
-            bands: self.bands.clone(),
-            scale: parsed(&self.scale)?,
-            nodata: self.src_nodata,
-            assume_crs: self.assume_crs.clone(),
-            allow_no_crs: self.allow_no_crs,
-            trust: self.untrusted_max_px.map_or(Trust::Trusted, |max_px| Trust::Untrusted { max_px }),
-        })
-    }
-
-    /// How runs go.
-    fn run(&self) -> Result<RunConfig, String> {
-        Ok(RunConfig {
-            views: ViewConfig {
-                resolution: parsed(&self.resolution)?,
-                frame: parsed(&self.frame)?,
-                sizes: parsed(&self.views)?,
-            },
-            part: self.part,
-            overlap: parsed(&self.tile_overlap)?,
-            threshold: self.threshold,
-            min_presence: self.min_presence,
-            polygons: PolygonConfig {
-                min_area: parsed(&self.min_area)?,
-                max_uncertainty: self.max_uncertainty,
-                fill_holes: parsed(&self.fill_holes)?,
-                simplify_px: self.simplify,
-                corners_connect: self.connectivity == 8,
-            },
-            on_bad_tile: self.on_bad_tile,
-            raw_uncertainty: self.raw_uncertainty,
-            ..RunConfig::new(OutputConfig { rfc7946: self.rfc7946, ..OutputConfig::default() })
-        })
-    }
-}
-
-fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error: T::Err| error.to_string())
 }
 
 impl Plan {
@@ -423,21 +271,4 @@ impl Plan {
 struct StoredPlan {
     id: String,
     plan: Plan,
-}
-
-/// A scene's name in a plan: absolute where it is a file, so that a plan can be run from any folder.
-///
-/// # Errors
-/// A name that is not UTF-8, which a plan cannot hold.
-pub fn planned_name(scene: &OsStr) -> Result<String, PipelineError> {
-    let name: OsString = match Path::new(scene).metadata() {
-        Ok(_) => std::path::absolute(scene).map_or_else(|_| scene.to_owned(), PathBuf::into_os_string),
-        Err(_) => scene.to_owned(),
-    };
-    name.into_string().map_err(|name| {
-        PipelineError::Usage(format!(
-            "the name of scene {} is not UTF-8, which a plan cannot hold: rename it",
-            name.display()
-        ))
-    })
 }

@@ -1,0 +1,113 @@
+//! The options of a plan: everything besides scenes, model and prompts that shapes its results.
+
+use std::str::FromStr;
+
+use geo_io::{SceneOptions, Trust};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{OnBadTile, OutputConfig, PolygonConfig, RunConfig};
+use crate::view::choice::ViewConfig;
+use crate::view::part::Part;
+
+/// The options of a plan, as flags would give them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is the flag of `segment` with the same name")]
+pub struct PlanOptions {
+    pub bands: Option<Vec<usize>>,
+    pub scale: String,
+    pub src_nodata: Option<f64>,
+    pub assume_crs: Option<String>,
+    pub allow_no_crs: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untrusted_max_px: Option<u64>,
+    pub part: Part,
+    pub resolution: String,
+    pub frame: String,
+    pub views: String,
+    pub tile_overlap: String,
+    pub threshold: f32,
+    pub min_presence: Option<f64>,
+    pub min_area: String,
+    pub max_uncertainty: Option<f64>,
+    pub fill_holes: String,
+    pub simplify: Option<f64>,
+    pub connectivity: u8,
+    pub on_bad_tile: OnBadTile,
+    pub raw_uncertainty: bool,
+    pub rfc7946: bool,
+}
+
+impl PlanOptions {
+    /// The options of a run.
+    #[must_use]
+    pub fn new(scene: &SceneOptions, run: &RunConfig) -> Self {
+        Self {
+            bands: scene.bands.clone(),
+            scale: scene.scale.to_string(),
+            src_nodata: scene.nodata,
+            assume_crs: scene.assume_crs.clone(),
+            allow_no_crs: scene.allow_no_crs,
+            untrusted_max_px: match scene.trust {
+                Trust::Trusted => None,
+                Trust::Untrusted { max_px } => Some(max_px),
+            },
+            part: run.part,
+            resolution: run.views.resolution.to_string(),
+            frame: run.views.frame.to_string(),
+            views: run.views.sizes.to_string(),
+            tile_overlap: run.overlap.to_string(),
+            threshold: run.threshold,
+            min_presence: run.min_presence,
+            min_area: run.polygons.min_area.to_string(),
+            max_uncertainty: run.polygons.max_uncertainty,
+            fill_holes: run.polygons.fill_holes.to_string(),
+            simplify: run.polygons.simplify_px,
+            connectivity: run.polygons.connectivity(),
+            on_bad_tile: run.on_bad_tile,
+            raw_uncertainty: run.raw_uncertainty,
+            rfc7946: run.outputs.rfc7946,
+        }
+    }
+
+    /// How scenes are read.
+    pub(super) fn scene(&self) -> Result<SceneOptions, String> {
+        Ok(SceneOptions {
+            bands: self.bands.clone(),
+            scale: parsed(&self.scale)?,
+            nodata: self.src_nodata,
+            assume_crs: self.assume_crs.clone(),
+            allow_no_crs: self.allow_no_crs,
+            trust: self.untrusted_max_px.map_or(Trust::Trusted, |max_px| Trust::Untrusted { max_px }),
+        })
+    }
+
+    /// How runs go.
+    pub(super) fn run(&self) -> Result<RunConfig, String> {
+        Ok(RunConfig {
+            views: ViewConfig {
+                resolution: parsed(&self.resolution)?,
+                frame: parsed(&self.frame)?,
+                sizes: parsed(&self.views)?,
+            },
+            part: self.part,
+            overlap: parsed(&self.tile_overlap)?,
+            threshold: self.threshold,
+            min_presence: self.min_presence,
+            polygons: PolygonConfig {
+                min_area: parsed(&self.min_area)?,
+                max_uncertainty: self.max_uncertainty,
+                fill_holes: parsed(&self.fill_holes)?,
+                simplify_px: self.simplify,
+                corners_connect: self.connectivity == 8,
+            },
+            on_bad_tile: self.on_bad_tile,
+            raw_uncertainty: self.raw_uncertainty,
+            ..RunConfig::new(OutputConfig { rfc7946: self.rfc7946, ..OutputConfig::default() })
+        })
+    }
+}
+
+fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
