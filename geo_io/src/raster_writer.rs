@@ -31,13 +31,17 @@ pub struct RasterOrigin {
     pub scene: String,
     /// The threshold that the mask was cut at, and that the uncertainty speaks of.
     pub threshold: Option<f32>,
+    /// Row and column of the raster's first pixel in the scene.
+    pub first_px: (u32, u32),
 }
 
 impl RasterOrigin {
     /// Names and texts for the file, none where nothing is known.
     pub(crate) fn tags(&self) -> Vec<(String, String)> {
         let threshold = self.threshold.map(|threshold| threshold.to_string()).unwrap_or_default();
-        let tags = [(PROMPT, &self.prompt), (SCENE, &self.scene), (THRESHOLD, &threshold)];
+        let (row, col) = self.first_px;
+        let first_px = if self.first_px == (0, 0) { String::new() } else { format!("{row},{col}") };
+        let tags = [(PROMPT, &self.prompt), (SCENE, &self.scene), (THRESHOLD, &threshold), (FIRST_PX, &first_px)];
         tags.into_iter()
             .filter(|(_, text)| !text.is_empty())
             .map(|(key, text)| (key.to_owned(), text.clone()))
@@ -47,6 +51,7 @@ impl RasterOrigin {
 
 pub(crate) const PROMPT: &str = "GEOPHRASE_PROMPT";
 pub(crate) const SCENE: &str = "GEOPHRASE_SCENE";
+pub(crate) const FIRST_PX: &str = "GEOPHRASE_FIRST_PX";
 pub(crate) const THRESHOLD: &str = "GEOPHRASE_THRESHOLD";
 /// Labels 0 and 1: nothing, and a colour that is told from green and blue by everybody.
 const MASK_COLOURS: [[u8; 4]; 2] = [[0, 0, 0, 0], [255, 200, 0, 255]];

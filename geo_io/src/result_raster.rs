@@ -6,7 +6,7 @@ use gdal::{Dataset, Metadata};
 
 use crate::error::{GdalFailure, GeoIoError};
 use crate::gdal_env::{guarded, open_raster};
-use crate::raster_writer::{PROMPT, RasterOrigin, SCENE, THRESHOLD};
+use crate::raster_writer::{FIRST_PX, PROMPT, RasterOrigin, SCENE, THRESHOLD};
 use crate::scaling::ScaleChoice;
 use crate::scene::{Scene, SceneInfo, SceneOptions};
 use crate::strip::SceneStrip;
@@ -34,7 +34,7 @@ impl ResultRaster {
             allow_no_crs: true,
             ..SceneOptions::default()
         };
-        let info = Scene::open(path.as_os_str(), &options)?.info().clone();
+        let mut info = Scene::open(path.as_os_str(), &options)?.info().clone();
         let open = || open_raster(path.as_os_str());
         let dataset = open().map_err(|failure| GeoIoError::OpenScene { name: path.into(), source: failure.into() })?;
         let named = |index: usize| dataset.rasterband(index).and_then(|band| band.description()).unwrap_or_default();
@@ -44,11 +44,17 @@ impl ResultRaster {
             return Err(GeoIoError::UnusableScene { name: path.into(), reason });
         }
         let tag = |key: &str| dataset.metadata_item(key, "");
+        let first_px = tag(FIRST_PX).and_then(|text| {
+            let (row, col) = text.split_once(',')?;
+            Some((row.parse().ok()?, col.parse().ok()?))
+        });
         let origin = RasterOrigin {
+            first_px: first_px.unwrap_or_default(),
             prompt: tag(PROMPT).unwrap_or_default(),
             scene: tag(SCENE).unwrap_or_default(),
             threshold: tag(THRESHOLD).and_then(|text| text.parse().ok()),
         };
+        info.origin = origin.first_px;
         Ok(Self { path: path.to_owned(), dataset, info, origin })
     }
 

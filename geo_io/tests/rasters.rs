@@ -275,8 +275,12 @@ fn on_a_small_disk() {
 }
 
 fn options(cog: bool) -> RasterOptions {
-    let origin =
-        RasterOrigin { prompt: "the \"tanks\"".to_owned(), scene: "scene.tif".to_owned(), threshold: Some(0.5) };
+    let origin = RasterOrigin {
+        prompt: "the \"tanks\"".to_owned(),
+        scene: "scene.tif".to_owned(),
+        threshold: Some(0.5),
+        first_px: (3, 7),
+    };
     RasterOptions { cog, origin, ..RasterOptions::default() }
 }
 
@@ -400,6 +404,7 @@ fn a_result_reads_back_with_labels_and_doubts_of_any_threshold() {
     writer.finish().unwrap().commit().unwrap();
     let raster = ResultRaster::open(&out).unwrap();
     assert_eq!((raster.origin().prompt.as_str(), raster.origin().threshold), ("the \"tanks\"", Some(0.5)));
+    assert_eq!(raster.info().origin, (3, 7), "ids are those of the scene");
     let same = raster.read_rows(0, 2, 0.5).unwrap();
     assert_eq!(same.mask, written.mask);
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();

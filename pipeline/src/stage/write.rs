@@ -37,8 +37,12 @@ impl Writers {
         let overwrite = config.outputs.overwrite;
         let cog = config.outputs.cog;
         let raster = |(path, prompt): (&PathBuf, &String)| {
-            let origin =
-                RasterOrigin { prompt: prompt.clone(), scene: info.short_name(), threshold: Some(config.threshold) };
+            let origin = RasterOrigin {
+                prompt: prompt.clone(),
+                scene: info.short_name(),
+                threshold: Some(config.threshold),
+                first_px: info.origin,
+            };
             let options = RasterOptions { overwrite, raw_uncertainty: config.raw_uncertainty, cog, origin };
             RasterWriter::create(info, path, &options)
         };
