@@ -8,11 +8,12 @@ geophrase=${GEOPHRASE:-target/release/geophrase}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$geophrase" synth --out "$work/scene.tif" --size 1600x1600 --seed 7 >/dev/null
+# It takes the place of its shell, so that the shell's number is its own and a kill reaches it.
 segment() {
-	"$geophrase" segment "$work/scene.tif" -p "storage tanks" -p "red roofs" "$@" -q
+	exec "$geophrase" segment "$work/scene.tif" -p "storage tanks" -p "red roofs" "$@" -q
 }
 mkdir "$work/whole" "$work/out"
-segment -o "$work/whole/found.geojson" --raster "$work/whole/found.tif"
+(segment -o "$work/whole/found.geojson" --raster "$work/whole/found.tif")
 done_kills=0 rounds=0
 while [ "$done_kills" -lt "$kills" ]; do
 	rm -rf "$work/out" "$work/kept"
@@ -30,7 +31,6 @@ while [ "$done_kills" -lt "$kills" ]; do
 		wait "$pid" 2>/dev/null || true
 		done_kills=$((done_kills + 1))
 	done
-	rm -f "$work"/out/.found.*
 	for file in "$work"/whole/*; do
 		case $file in *.report.json) continue ;; esac
 		cmp "$file" "$work/out/$(basename "$file")"
