@@ -133,18 +133,27 @@ where
     })
 }
 
-/// Waits for Ctrl-C, a request to terminate, or the terminal being closed.
+/// Waits for Ctrl-C, a request to terminate, or the terminal being closed. From then on another one of these ends the
+/// process at once: what it was writing has a hidden name then.
 pub async fn signals() -> Signal {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         if let [Ok(mut int), Ok(mut term), Ok(mut hup)] = kinds.map(signal) {
-            return tokio::select! {
-                _ = int.recv() => Signal::Interrupt,
-                _ = term.recv() => Signal::Terminate,
-                _ = hup.recv() => Signal::Terminate,
+            let mut next = async move || {
+                tokio::select! {
+                    _ = int.recv() => Signal::Interrupt,
+                    _ = term.recv() => Signal::Terminate,
+                    _ = hup.recv() => Signal::Terminate,
+                }
             };
+            let first = next().await;
+            tokio::spawn(async move {
+                let exit = PipelineError::Interrupted(next().await).exit();
+                std::process::exit(i32::from(exit as u8));
+            });
+            return first;
         }
     }
     if tokio::signal::ctrl_c().await.is_err() {
