@@ -20,6 +20,7 @@ help:
 	@echo "make pretrained   fetch and convert the weights that training starts from"
 	@echo "make train-small  train the shipped model again (hours)"
 	@echo "make score-small  score the shipped model on labelled imagery, where there is some in data/imagery"
+	@echo "make calibrate-small  fit the shipped model's calibration on one half of that imagery's places"
 	@echo "make mosaics      polygons and previews of buildings, trees and roads on your own scenes, MOSAICS=DIR"
 	@echo "make parity       compare layers, losses and whole models with PyTorch (needs Python, 6 GB); writes docs/parity.md"
 

@@ -138,3 +138,30 @@ fn an_empty_variable_names_no_model() {
     let said = stdout(command.env("GEOPHRASE_MODEL", "").current_dir(folder.path()));
     assert!(said.contains("no tokenizer at hand") || said.contains("more than 20 tokens"), "{said}");
 }
+
+#[test]
+fn a_calibration_is_fitted_on_records_and_written_as_a_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("set");
+    let (set, records) = (set.to_str().unwrap().to_owned(), set.join("records.jsonl").to_str().unwrap().to_owned());
+    stdout(&mut geophrase(&["synth", "--dataset", &set, "--count", "24", "--seed", "3100"]));
+    let out = folder.path().join("config.json");
+    let ask = ["calibrate", "--records", &records, "--images", &set, "--device", "cpu", "--out", out.to_str().unwrap()];
+    let table = stdout(&mut geophrase(&ask));
+    for start in ["records ", "presence ", "probability ", "uncertainty "] {
+        assert!(table.lines().any(|line| line.starts_with(start)), "{start:?} is not in\n{table}");
+    }
+    let read = |path: &Path| -> serde_json::Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
+    let (mut before, mut after) = (read(&shipped().join("config.json")), read(&out));
+    assert_ne!(before["calibration"], after["calibration"]);
+    for config in [&mut before, &mut after] {
+        config.as_object_mut().unwrap().remove("calibration");
+    }
+    assert_eq!(before, after);
+
+    let written = std::fs::read(&out).unwrap();
+    refused(&mut geophrase(&ask), 73, "exists already");
+    let of_no_split = [&ask[..], &["--split", "none", "--overwrite"]].concat();
+    refused(&mut geophrase(&of_no_split), 65, "holds no record of the split \"none\"");
+    assert_eq!(std::fs::read(&out).unwrap(), written);
+}

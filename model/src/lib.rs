@@ -26,5 +26,7 @@ pub mod weights;
 
 pub use device::DeviceChoice;
 pub use error::{ModelError, ModelErrorKind};
-pub use segmenter::{ModelInfo, Segmenter, SegmenterOptions, open_segmenter, untrained_segmenter};
-pub use tile::{TileImage, TilePrediction, TilePredictor};
+pub use segmenter::{
+    LogitSource, ModelInfo, Segmenter, SegmenterOptions, open_logits, open_segmenter, untrained_segmenter,
+};
+pub use tile::{TileImage, TileLogits, TilePrediction, TilePredictor};

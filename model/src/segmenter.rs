@@ -6,14 +6,14 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Tensor, TensorData};
 
 use crate::config::ModelConfig;
-use crate::crobim_u::{CrobimU, Decoded, ImageEncoding};
+use crate::crobim_u::{CrobimU, Decoded, ImageEncoding, Interacted};
 use crate::device::{DeviceChoice, ResolvedDevice};
 use crate::error::ModelError;
 use crate::evaluation::calibration::{Calibration, sigmoid};
 use crate::ops::ModelBackend;
 use crate::store::{StoredModel, read_model};
 use crate::text::{PromptTokenizer, TokenBatch};
-use crate::tile::{TileImage, TilePrediction, TilePredictor};
+use crate::tile::{TileImage, TileLogits, TilePrediction, TilePredictor};
 use crate::vocabulary::Vocabulary;
 use crate::weights::ModelFolder;
 
@@ -93,6 +93,27 @@ pub trait Segmenter: TilePredictor {
     }
 }
 
+/// A model that says what it thinks before any calibration, for whoever fits one.
+pub trait LogitSource {
+    /// Sets the prompts that the next tiles are asked; those of too many tokens are cut.
+    ///
+    /// # Errors
+    /// [`ModelError::Prompt`] for a prompt that cannot be read.
+    fn ask(&mut self, prompts: &[String]) -> Result<(), ModelError>;
+
+    /// What a report says about the model.
+    fn info(&self) -> &ModelInfo;
+
+    /// Its configuration.
+    fn config(&self) -> &ModelConfig;
+
+    /// What it says about a tile, one entry per prompt.
+    ///
+    /// # Errors
+    /// A tile of a side that cannot be taken, or a device that fails.
+    fn logits(&mut self, tile: &TileImage) -> Result<Vec<TileLogits>, ModelError>;
+}
+
 /// The model in `folder`, ready to be asked.
 ///
 /// # Errors
@@ -135,6 +156,25 @@ pub fn untrained_segmenter(
             let model = config.init(&inner);
             let stored = StoredModel { config, model, tokenizer, hash: String::new() };
             Ok(Box::new(Network::<crate::device::Cuda>::new(folder, stored, options, inner, name)))
+        }
+    }
+}
+
+/// The model in `folder`, to be asked for its logits.
+///
+/// # Errors
+/// As [`open_segmenter`].
+pub fn open_logits(folder: &Path, device: DeviceChoice) -> Result<Box<dyn LogitSource>, ModelError> {
+    let options = SegmenterOptions { device, cut_long_prompts: true, ..SegmenterOptions::default() };
+    match device.resolve()? {
+        #[cfg(feature = "cpu")]
+        device @ ResolvedDevice::Cpu(inner) => {
+            Ok(Box::new(Network::<crate::device::Cpu>::open(folder, &options, inner, device.to_string())?))
+        }
+        #[cfg(feature = "cuda")]
+        ResolvedDevice::Cuda(inner) => {
+            let name = ResolvedDevice::Cuda(inner.clone()).to_string();
+            Ok(Box::new(Network::<crate::device::Cuda>::open(folder, &options, inner, name)?))
         }
     }
 }
@@ -231,6 +271,37 @@ impl<B: ModelBackend> Network<B> {
         Ok(Tensor::from_data(TensorData::new(values, [tiles.len(), 3, side, side]), &self.device))
     }
 
+    /// What the network says about every tile and one prompt before its masks are drawn, and the presence of each tile.
+    fn interact(
+        &self,
+        image: ImageEncoding<B>,
+        prompt: &EncodedPrompt<B>,
+    ) -> Result<(Interacted<B>, Vec<Option<f32>>), ModelError> {
+        let tiles = image.tokens.dims()[0];
+        let [_, words, width] = prompt.tokens.dims();
+        let text = prompt.tokens.clone().expand([tiles, words, width]);
+        let ignored = prompt.ignored.clone().expand([tiles, words]);
+        let interacted = self.model.decoder.interact(image, text, ignored);
+        let presence = interacted.presence.clone().map(values).transpose()?;
+        let presence = (0..tiles).map(|tile| presence.as_ref().map(|logits| sigmoid(logits[tile]))).collect();
+        Ok((interacted, presence))
+    }
+
+    /// The masks of every tile for one prompt.
+    fn draw(
+        &self,
+        (interacted, presence): (Interacted<B>, Vec<Option<f32>>),
+        side: usize,
+    ) -> Result<Vec<TileLogits>, ModelError> {
+        let Decoded { refined, uncertainty, .. } = self.model.decoder.draw(interacted, (side, side));
+        let (masks, risks) = (values(refined)?, values(uncertainty)?);
+        let planes = masks.chunks_exact(side * side).zip(risks.chunks_exact(side * side));
+        let logits = planes.zip(presence);
+        Ok(logits
+            .map(|((mask, rus), presence)| TileLogits { mask: mask.to_vec(), rus: rus.to_vec(), presence })
+            .collect())
+    }
+
     /// One prompt against every tile.
     ///
     /// # Shapes
@@ -241,87 +312,51 @@ impl<B: ModelBackend> Network<B> {
         side: usize,
         prompt: &EncodedPrompt<B>,
     ) -> Result<Vec<TilePrediction>, ModelError> {
-        let tiles = image.tokens.dims()[0];
-        let [_, words, width] = prompt.tokens.dims();
-        let text = prompt.tokens.clone().expand([tiles, words, width]);
-        let ignored = prompt.ignored.clone().expand([tiles, words]);
-        let interacted = self.model.decoder.interact(image, text, ignored);
-        let presence = interacted.presence.clone().map(values).transpose()?;
-        let presence: Vec<Option<f32>> =
-            (0..tiles).map(|tile| presence.as_ref().map(|logits| sigmoid(logits[tile]))).collect();
+        let (interacted, presence) = self.interact(image, prompt)?;
         if presence.iter().all(|presence| self.is_silenced(*presence)) {
             let risks = if self.options.raw_uncertainty { values(interacted.risk((side, side)))? } else { Vec::new() };
             let risk = |tile: usize| risks.get(tile * side * side..(tile + 1) * side * side).unwrap_or_default();
             return Ok(presence.iter().enumerate().map(|(tile, &own)| self.silence(side, risk(tile), own)).collect());
         }
-        let Decoded { refined, uncertainty, .. } = self.model.decoder.draw(interacted, (side, side));
-        let (masks, risks) = (values(refined)?, values(uncertainty)?);
-        let planes = masks.chunks_exact(side * side).zip(risks.chunks_exact(side * side));
-        Ok(planes
-            .zip(presence)
-            .map(|((mask, risk), presence)| {
-                if self.is_silenced(presence) {
-                    self.silence(side, risk, presence)
-                } else {
-                    self.prediction(mask, risk, presence)
-                }
-            })
-            .collect())
+        Ok(self.draw((interacted, presence), side)?.iter().map(|logits| self.prediction(logits)).collect())
     }
 
-    /// Whether the presence head keeps a tile from answering.
+    /// Whether nothing need be drawn for a tile: its gate is closed, and what is left behind closed gates was not fitted.
     fn is_silenced(&self, presence: Option<f32>) -> bool {
-        presence.is_some_and(|presence| !self.calibration.gate_is_open(presence))
+        self.calibration.closed.is_none() && presence.is_some_and(|presence| !self.calibration.gate_is_open(presence))
     }
 
-    /// A closed gate says: surely not here. Both the probability and its implied posterior are zero.
+    /// A tile of which nothing was drawn: both the probability and its implied posterior are zero.
     fn silence(&self, side: usize, risk: &[f32], presence: Option<f32>) -> TilePrediction {
-        let raw_uncertainty = self.options.raw_uncertainty.then(|| risk.iter().copied().map(sigmoid).collect());
         let nothing = vec![0.0; side * side];
-        TilePrediction { probability: nothing.clone(), uncertainty: nothing, raw_uncertainty, presence }
-    }
-
-    fn prediction(&self, mask: &[f32], risk: &[f32], presence: Option<f32>) -> TilePrediction {
-        let raw_uncertainty = self.options.raw_uncertainty.then(|| risk.iter().copied().map(sigmoid).collect());
         TilePrediction {
-            probability: mask.iter().map(|&logit| self.calibration.apply_probability(logit)).collect(),
-            uncertainty: mask
-                .iter()
-                .zip(risk)
-                .map(|(&mask, &risk)| self.calibration.apply_uncertainty(risk, mask))
-                .collect(),
-            raw_uncertainty,
+            probability: nothing.clone(),
+            uncertainty: nothing,
+            raw_uncertainty: self.raw_uncertainty(risk),
             presence,
         }
     }
-}
 
-impl<B: ModelBackend> TilePredictor for Network<B> {
-    fn tile_px(&self) -> usize {
-        self.config.tile_px
+    fn prediction(&self, logits: &TileLogits) -> TilePrediction {
+        let (probability, uncertainty) = self.calibration.apply(logits);
+        let raw_uncertainty = self.raw_uncertainty(&logits.rus);
+        TilePrediction { probability, uncertainty, raw_uncertainty, presence: logits.presence }
     }
 
-    fn prompt_count(&self) -> usize {
-        self.prompts.len()
+    /// The scorer's own map, when it was asked for.
+    fn raw_uncertainty(&self, rus: &[f32]) -> Option<Vec<f32>> {
+        self.options.raw_uncertainty.then(|| rus.iter().copied().map(sigmoid).collect())
     }
 
-    fn predict(&mut self, tiles: &[TileImage]) -> Result<Vec<Vec<TilePrediction>>, ModelError> {
+    /// The tiles as the decoder takes them, and their side.
+    fn encode_tiles(&self, tiles: &[TileImage]) -> Result<(ImageEncoding<B>, usize), ModelError> {
         let images = self.images(tiles)?;
         let side = images.dims()[2];
         let levels = self.model.vision.forward(images);
-        let image = self.model.decoder.encode_image(levels);
-        let mut answers: Vec<Vec<TilePrediction>> = tiles.iter().map(|_| Vec::new()).collect();
-        for prompt in &self.prompts {
-            for (answers, answer) in answers.iter_mut().zip(self.answer(image.clone(), side, prompt)?) {
-                answers.push(answer);
-            }
-        }
-        Ok(answers)
+        Ok((self.model.decoder.encode_image(levels), side))
     }
-}
 
-impl<B: ModelBackend> Segmenter for Network<B> {
-    fn ask(&mut self, prompts: &[String]) -> Result<(), ModelError> {
+    fn encode_prompts(&mut self, prompts: &[String]) -> Result<(), ModelError> {
         let mut encoded = Vec::with_capacity(prompts.len());
         for prompt in prompts {
             let ids = if self.options.cut_long_prompts {
@@ -336,6 +371,56 @@ impl<B: ModelBackend> Segmenter for Network<B> {
         }
         self.prompts = encoded;
         Ok(())
+    }
+}
+
+impl<B: ModelBackend> LogitSource for Network<B> {
+    fn ask(&mut self, prompts: &[String]) -> Result<(), ModelError> {
+        self.encode_prompts(prompts)
+    }
+
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    fn logits(&mut self, tile: &TileImage) -> Result<Vec<TileLogits>, ModelError> {
+        let (image, side) = self.encode_tiles(std::slice::from_ref(tile))?;
+        let mut answers = Vec::with_capacity(self.prompts.len());
+        for prompt in &self.prompts {
+            answers.extend(self.draw(self.interact(image.clone(), prompt)?, side)?);
+        }
+        Ok(answers)
+    }
+}
+
+impl<B: ModelBackend> TilePredictor for Network<B> {
+    fn tile_px(&self) -> usize {
+        self.config.tile_px
+    }
+
+    fn prompt_count(&self) -> usize {
+        self.prompts.len()
+    }
+
+    fn predict(&mut self, tiles: &[TileImage]) -> Result<Vec<Vec<TilePrediction>>, ModelError> {
+        let (image, side) = self.encode_tiles(tiles)?;
+        let mut answers: Vec<Vec<TilePrediction>> = tiles.iter().map(|_| Vec::new()).collect();
+        for prompt in &self.prompts {
+            for (answers, answer) in answers.iter_mut().zip(self.answer(image.clone(), side, prompt)?) {
+                answers.push(answer);
+            }
+        }
+        Ok(answers)
+    }
+}
+
+impl<B: ModelBackend> Segmenter for Network<B> {
+    fn ask(&mut self, prompts: &[String]) -> Result<(), ModelError> {
+        self.encode_prompts(prompts)
     }
 
     fn info(&self) -> &ModelInfo {

@@ -30,6 +30,20 @@ pub struct TilePrediction {
     pub presence: Option<f32>,
 }
 
+/// What the network says about one tile and one prompt before any calibration.
+///
+/// # Shapes
+/// Both planes are `[row, col]`, `side_px * side_px` values.
+#[derive(Clone, Debug)]
+pub struct TileLogits {
+    /// The refined mask logit.
+    pub mask: Vec<f32>,
+    /// The scorer's logit, resized to the mask as logits.
+    pub rus: Vec<f32>,
+    /// Probability that what the prompt refers to is in the tile at all, of models with a presence head.
+    pub presence: Option<f32>,
+}
+
 /// Turns tiles into predictions for a fixed list of prompts.
 ///
 /// Object safe, so that the pipeline can be driven by a predictor made of arithmetic.

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::{self, ErrorPixel, MaskPixel, PresenceSample};
+use super::fit::{self, ClosedPixel, ErrorPixel, GateRecord, GateTile, MaskPixel};
 use crate::error::ModelError;
+use crate::tile::TileLogits;
 
 /// How the logits of a model become probabilities; part of `config.json`.
 ///
@@ -17,11 +18,15 @@ pub struct Calibration {
     pub temperature: f64,
     /// How the uncertainty is made.
     pub uncertainty: UncertaintyCoefficients,
-    /// A tile whose presence probability is below this holds nothing of what was asked for.
+    /// A tile whose presence probability is below this gets no label: the gate is closed.
     pub presence_threshold: f64,
+    /// What remains of the probability behind a closed gate; nothing where it was not fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<ClosedCoefficients>,
 }
 
-/// The terms of `u = sigmoid(rus * RUS logit + margin * |mask logit| + bias)`, both logits as the model gives them.
+/// The terms of `u = sigmoid(rus * RUS logit + margin * |mask logit| + marked * [mask logit > 0] + bias)`, both logits as
+/// the model gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UncertaintyCoefficients {
@@ -29,19 +34,40 @@ pub struct UncertaintyCoefficients {
     pub rus: f64,
     /// Weight of the distance of the mask logit from zero: how near the edge is. Negative in a model that learnt.
     pub margin: f64,
+    /// What is added where the pixel is marked: a model that marks too much is wrong there more often.
+    #[serde(default)]
+    pub marked: f64,
+    /// What is added.
+    pub bias: f64,
+}
+
+/// The terms of `sigmoid(mask * mask logit + presence * presence logit + bias)`, the chance that a pixel behind a closed
+/// gate belongs to the target after all.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClosedCoefficients {
+    /// Weight of the mask logit.
+    pub mask: f64,
+    /// Weight of the presence logit.
+    pub presence: f64,
     /// What is added.
     pub bias: f64,
 }
 
 impl Default for Calibration {
     fn default() -> Self {
-        Self { temperature: 1.0, uncertainty: UncertaintyCoefficients::default(), presence_threshold: 0.0 }
+        Self {
+            temperature: 1.0,
+            uncertainty: UncertaintyCoefficients::default(),
+            presence_threshold: 0.0,
+            closed: None,
+        }
     }
 }
 
 impl Default for UncertaintyCoefficients {
     fn default() -> Self {
-        Self { rus: 1.0, margin: 0.0, bias: 0.0 }
+        Self { rus: 1.0, margin: 0.0, marked: 0.0, bias: 0.0 }
     }
 }
 
@@ -57,8 +83,31 @@ impl Calibration {
     /// Probability that the label `apply_probability(mask_logit) > 0.5` is wrong.
     #[must_use]
     pub fn apply_uncertainty(&self, rus_logit: f32, mask_logit: f32) -> f32 {
-        let UncertaintyCoefficients { rus, margin, bias } = self.uncertainty;
-        sigmoid(rus as f32 * rus_logit + margin as f32 * mask_logit.abs() + bias as f32)
+        let UncertaintyCoefficients { rus, margin, marked, bias } = self.uncertainty;
+        let side = if mask_logit > 0.0 { marked } else { 0.0 };
+        sigmoid(rus as f32 * rus_logit + margin as f32 * mask_logit.abs() + (side + bias) as f32)
+    }
+
+    /// Probability that a pixel of a tile whose gate is closed belongs to what was asked for: below one half, so that it
+    /// is not marked, and at the same time the probability that this label is wrong.
+    #[must_use]
+    pub fn apply_closed(&self, mask_logit: f32, presence: f32) -> f32 {
+        let Some(ClosedCoefficients { mask, presence: weight, bias }) = self.closed else { return 0.0 };
+        let z = mask as f32 * mask_logit + weight as f32 * logit(presence) + bias as f32;
+        sigmoid(z).min(0.5)
+    }
+
+    /// Probability and uncertainty of every pixel of a tile.
+    #[must_use]
+    pub fn apply(&self, logits: &TileLogits) -> (Vec<f32>, Vec<f32>) {
+        let TileLogits { mask, rus, presence } = logits;
+        if let Some(presence) = presence.filter(|presence| !self.gate_is_open(*presence)) {
+            let probability: Vec<f32> = mask.iter().map(|&logit| self.apply_closed(logit, presence)).collect();
+            return (probability.clone(), probability);
+        }
+        let probability = mask.iter().map(|&logit| self.apply_probability(logit)).collect();
+        let uncertainty = mask.iter().zip(rus).map(|(&mask, &rus)| self.apply_uncertainty(rus, mask)).collect();
+        (probability, uncertainty)
     }
 
     /// Whether a tile with this presence probability may hold something.
@@ -72,13 +121,14 @@ impl Calibration {
     /// # Errors
     /// The reason: a temperature that is not positive, a threshold outside 0 to 1, or anything not finite.
     pub fn check(&self) -> Result<(), String> {
-        let UncertaintyCoefficients { rus, margin, bias } = self.uncertainty;
+        let UncertaintyCoefficients { rus, margin, marked, bias } = self.uncertainty;
+        let closed = self.closed.map_or([0.0; 3], |closed| [closed.mask, closed.presence, closed.bias]);
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
             Err(format!("calibration: temperature must be a positive number, not {}", self.temperature))
         } else if !(0.0..=1.0).contains(&self.presence_threshold) {
             Err(format!("calibration: presence_threshold must lie in 0 to 1, not {}", self.presence_threshold))
-        } else if [rus, margin, bias].iter().any(|value| !value.is_finite()) {
-            Err("calibration: the uncertainty coefficients must be finite".to_owned())
+        } else if [rus, margin, marked, bias].iter().chain(&closed).any(|value| !value.is_finite()) {
+            Err("calibration: the coefficients must be finite".to_owned())
         } else {
             Ok(())
         }
@@ -94,6 +144,12 @@ pub fn sigmoid(x: f32) -> f32 {
         let e = x.exp();
         e / (1.0 + e)
     }
+}
+
+/// The logit of a probability, kept finite at both ends.
+fn logit(probability: f32) -> f32 {
+    let probability = probability.clamp(1e-6, 1.0 - 1e-6);
+    (probability / (1.0 - probability)).ln()
 }
 
 /// One validation record as the model sees it, before any calibration.
@@ -117,31 +173,62 @@ pub struct CalibrationRecord<'a> {
 /// What a fit rests on and what it bought.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationSummary {
-    /// Pixels that the temperature and the uncertainty were fitted on.
+    /// Pixels behind open gates, which the temperature and the uncertainty were fitted on.
     pub pixels: usize,
+    /// Pixels behind closed gates.
+    #[serde(default)]
+    pub closed_pixels: usize,
     /// Share of those pixels whose label is wrong.
     pub error_rate: f64,
     /// Negative log likelihood of the truth per pixel, before and after.
     pub mask_nll: [f64; 2],
     /// Negative log likelihood of the errors per pixel, with the plain RUS map and with the fit.
     pub uncertainty_nll: [f64; 2],
-    /// The mean of kept IoU and silence at threshold 0 and at the fitted one; `None` without both kinds of records.
-    pub presence_balance: Option<[f64; 2]>,
+    /// Share of silent records without a target at threshold 0 and at the fitted one; `None` without both kinds.
+    pub presence_silence: Option<[f64; 2]>,
+    /// IoU of records with a target at threshold 0 and at the fitted one; `None` without both kinds.
+    pub presence_iou: Option<[f64; 2]>,
     /// Records with and without a target that the gate was fitted on.
     pub presence_records: [usize; 2],
 }
 
 /// Collects pixels of validation records and fits a [`Calibration`] to them.
 ///
-/// Temperature and uncertainty are fitted on pixels of records with a target, which is what an evaluation
-/// scores them on; the gate is fitted on records of both kinds.
+/// The gate is fitted first, on records of both kinds; then all else on pixels of records with a target, which is what an
+/// evaluation scores them on: temperature and uncertainty where the gate lets them through, the remaining probability
+/// where it does not.
 #[derive(Clone, Debug)]
 pub struct CalibrationFitter {
     pixels_per_record: usize,
     rng_state: u64,
-    mask: Vec<MaskPixel>,
-    errors: Vec<ErrorPixel>,
-    presence: Vec<PresenceSample>,
+    pixels: Vec<SampledPixel>,
+    gated: Vec<GateRecord>,
+}
+
+/// A pixel of a record with a target.
+#[derive(Clone, Copy, Debug)]
+struct SampledPixel {
+    mask: f32,
+    rus: f32,
+    presence: Option<f32>,
+    truth: bool,
+}
+
+impl SampledPixel {
+    fn mask(self) -> MaskPixel {
+        MaskPixel { logit: f64::from(self.mask), truth: self.truth }
+    }
+
+    fn error(self) -> ErrorPixel {
+        let marked = self.mask > 0.0;
+        let (rus_logit, margin) = (f64::from(self.rus), f64::from(self.mask.abs()));
+        ErrorPixel { rus_logit, margin, marked, wrong: marked != self.truth }
+    }
+
+    fn closed(self) -> ClosedPixel {
+        let presence = f64::from(logit(self.presence.unwrap_or_default()));
+        ClosedPixel { mask: f64::from(self.mask), presence, truth: self.truth }
+    }
 }
 
 /// Share of marked pixels below which a prediction counts as silent.
@@ -154,45 +241,59 @@ impl CalibrationFitter {
         Self {
             pixels_per_record: pixels_per_record.max(1),
             rng_state: 0x6765_6f70_6872_6173,
-            mask: Vec::new(),
-            errors: Vec::new(),
-            presence: Vec::new(),
+            pixels: Vec::new(),
+            gated: Vec::new(),
         }
     }
 
-    /// Adds a record.
+    /// Adds a record that is seen as one tile.
     ///
     /// # Errors
-    /// [`ModelError::Prediction`] when the planes differ in size, are empty, or hold a logit that is not finite.
+    /// As [`Self::add_tiles`].
     pub fn add(&mut self, record: &CalibrationRecord<'_>) -> Result<(), ModelError> {
-        let px = record.mask_logits.len();
-        let error =
-            |reason: &str| ModelError::Prediction { record: "for calibration".to_owned(), reason: reason.to_owned() };
-        if px == 0 || record.rus_logits.len() != px || record.truth.len() != px {
-            return Err(error("its planes are empty or differ in size"));
+        self.add_tiles(std::slice::from_ref(record))
+    }
+
+    /// Adds a record that is seen as several tiles: the gate closes on each of them, and all together are silent or not.
+    ///
+    /// # Errors
+    /// [`ModelError::Prediction`] when the planes of a tile differ in size, are empty, or hold a logit that is not finite.
+    pub fn add_tiles(&mut self, tiles: &[CalibrationRecord<'_>]) -> Result<(), ModelError> {
+        tiles.iter().try_for_each(check_planes)?;
+        let has_target = tiles.iter().any(|tile| tile.has_target);
+        if has_target {
+            tiles.iter().for_each(|tile| self.sample(tile));
         }
-        if record.mask_logits.iter().chain(record.rus_logits).any(|logit| !logit.is_finite()) {
-            return Err(error("a logit is not finite"));
-        }
-        if let Some(presence) = record.presence {
-            self.presence.push(presence_sample(record, presence));
-        }
-        if record.has_target {
-            for drawn in 0..self.pixels_per_record.min(px) {
-                // One pixel from each of equal stretches of the plane, so that none is drawn twice.
-                let count = self.pixels_per_record.min(px);
-                let (first, end) = (drawn * px / count, (drawn + 1) * px / count);
-                let at = first + (self.next_random() % (end - first) as u64) as usize;
-                let (logit, truth) = (f64::from(record.mask_logits[at]), record.truth[at] != 0);
-                self.mask.push(MaskPixel { logit, truth });
-                self.errors.push(ErrorPixel {
-                    rus_logit: f64::from(record.rus_logits[at]),
-                    margin: logit.abs(),
-                    wrong: (logit > 0.0) != truth,
-                });
-            }
+        let gated: Option<Vec<GateTile>> = tiles.iter().map(gate_tile).collect();
+        if let Some(gated) = gated.filter(|gated| !gated.is_empty()) {
+            self.gated.push(GateRecord {
+                has_target,
+                truth_px: tiles
+                    .iter()
+                    .map(|tile| tile.truth.iter().map(|&truth| u64::from(truth != 0)).sum::<u64>())
+                    .sum(),
+                area_px: tiles.iter().map(|tile| tile.truth.len() as u64).sum(),
+                tiles: gated,
+            });
         }
         Ok(())
+    }
+
+    /// Draws pixels of a tile.
+    fn sample(&mut self, record: &CalibrationRecord<'_>) {
+        let px = record.mask_logits.len();
+        let count = self.pixels_per_record.min(px);
+        for drawn in 0..count {
+            // One pixel from each of equal stretches of the plane, so that none is drawn twice.
+            let (first, end) = (drawn * px / count, (drawn + 1) * px / count);
+            let at = first + (self.next_random() % (end - first) as u64) as usize;
+            self.pixels.push(SampledPixel {
+                mask: record.mask_logits[at],
+                rus: record.rus_logits[at],
+                presence: record.presence,
+                truth: record.truth[at] != 0,
+            });
+        }
     }
 
     /// The calibration that fits what was added, and what it rests on.
@@ -202,31 +303,39 @@ impl CalibrationFitter {
     /// so that there is nothing to learn about errors.
     pub fn fit(&self) -> Result<(Calibration, CalibrationSummary), ModelError> {
         let error = |reason: String| ModelError::Data { path: PathBuf::from("calibration"), reason };
-        let wrong = self.errors.iter().filter(|pixel| pixel.wrong).count();
-        if wrong == 0 || wrong == self.errors.len() {
-            let n = self.errors.len();
+        let gate = fit::presence_threshold(&self.gated);
+        let gated =
+            Calibration { presence_threshold: gate.map_or(0.0, |gate| gate.threshold), ..Calibration::default() };
+        let (open, closed): (Vec<SampledPixel>, Vec<SampledPixel>) =
+            self.pixels.iter().partition(|pixel| pixel.presence.is_none_or(|presence| gated.gate_is_open(presence)));
+        let mask: Vec<MaskPixel> = open.iter().map(|pixel| pixel.mask()).collect();
+        let errors: Vec<ErrorPixel> = open.iter().map(|pixel| pixel.error()).collect();
+        let wrong = errors.iter().filter(|pixel| pixel.wrong).count();
+        if wrong == 0 || wrong == errors.len() {
+            let n = errors.len();
             return Err(error(format!(
                 "{wrong} of {n} sampled labels are wrong: add records until some are and some are not"
             )));
         }
-        let temperature = fit::temperature(&self.mask);
-        let uncertainty = fit::error_model(&self.errors)
-            .ok_or_else(|| error("the fit of the uncertainty did not converge".to_owned()))?;
-        let gate = fit::presence_threshold(&self.presence);
-        let targets = self.presence.iter().filter(|sample| sample.iou.is_some()).count();
+        let temperature = fit::temperature(&mask);
+        let uncertainty =
+            fit::error_model(&errors).ok_or_else(|| error("the fit of the uncertainty did not converge".to_owned()))?;
+        let closed: Vec<ClosedPixel> = closed.iter().map(|pixel| pixel.closed()).collect();
+        let targets = self.gated.iter().filter(|record| record.has_target).count();
 
-        let calibration =
-            Calibration { temperature, uncertainty, presence_threshold: gate.map_or(0.0, |gate| gate.threshold) };
+        let calibration = Calibration { temperature, uncertainty, closed: fit::closed_model(&closed), ..gated };
         let summary = CalibrationSummary {
-            pixels: self.mask.len(),
-            error_rate: wrong as f64 / self.errors.len() as f64,
-            mask_nll: [fit::mask_nll(&self.mask, 1.0), fit::mask_nll(&self.mask, temperature)],
+            pixels: open.len(),
+            closed_pixels: closed.len(),
+            error_rate: wrong as f64 / errors.len() as f64,
+            mask_nll: [fit::mask_nll(&mask, 1.0), fit::mask_nll(&mask, temperature)],
             uncertainty_nll: [
-                fit::error_nll(&self.errors, UncertaintyCoefficients::default()),
-                fit::error_nll(&self.errors, uncertainty),
+                fit::error_nll(&errors, UncertaintyCoefficients::default()),
+                fit::error_nll(&errors, uncertainty),
             ],
-            presence_balance: gate.map(|gate| [gate.balance_open, gate.balance]),
-            presence_records: [targets, self.presence.len() - targets],
+            presence_silence: gate.map(|gate| gate.silence),
+            presence_iou: gate.map(|gate| gate.iou),
+            presence_records: [targets, self.gated.len() - targets],
         };
         Ok((calibration, summary))
     }
@@ -241,20 +350,29 @@ impl CalibrationFitter {
     }
 }
 
-/// What opening the gate for this record brings.
-fn presence_sample(record: &CalibrationRecord<'_>, presence: f32) -> PresenceSample {
-    let (mut intersection, mut union, mut marked) = (0_u64, 0_u64, 0_u64);
+/// Refuses planes that nothing can be learnt from.
+fn check_planes(record: &CalibrationRecord<'_>) -> Result<(), ModelError> {
+    let px = record.mask_logits.len();
+    let error =
+        |reason: &str| ModelError::Prediction { record: "for calibration".to_owned(), reason: reason.to_owned() };
+    if px == 0 || record.rus_logits.len() != px || record.truth.len() != px {
+        return Err(error("its planes are empty or differ in size"));
+    }
+    if record.mask_logits.iter().chain(record.rus_logits).any(|logit| !logit.is_finite()) {
+        return Err(error("a logit is not finite"));
+    }
+    Ok(())
+}
+
+/// What opening the gate for a tile brings, where the model has one.
+fn gate_tile(record: &CalibrationRecord<'_>) -> Option<GateTile> {
+    let presence = f64::from(record.presence?);
+    let (mut marked_px, mut both_px) = (0, 0);
     for (&logit, &truth) in record.mask_logits.iter().zip(record.truth) {
-        let (label, truth) = (logit > 0.0, truth != 0);
-        intersection += u64::from(label && truth);
-        union += u64::from(label || truth);
-        marked += u64::from(label);
+        marked_px += u64::from(logit > 0.0);
+        both_px += u64::from(logit > 0.0 && truth != 0);
     }
-    PresenceSample {
-        presence: f64::from(presence),
-        iou: record.has_target.then(|| if union == 0 { 0.0 } else { intersection as f64 / union as f64 }),
-        silent: (marked as f64) < SILENT_SHARE * record.mask_logits.len() as f64,
-    }
+    Some(GateTile { presence, marked_px, both_px })
 }
 
 #[cfg(test)]

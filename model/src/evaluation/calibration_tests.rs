@@ -35,11 +35,54 @@ fn the_temperature_divides_the_logit() {
 
 #[test]
 fn the_uncertainty_sees_the_margin_and_not_the_side() {
-    let uncertainty = UncertaintyCoefficients { rus: 0.5, margin: -1.0, bias: 0.25 };
+    let uncertainty = UncertaintyCoefficients { rus: 0.5, margin: -1.0, marked: 0.0, bias: 0.25 };
     let calibration = Calibration { uncertainty, ..Calibration::default() };
     // 0.5 * 1.5 - 1.0 * 1.0 + 0.25 = 0.
     assert_eq!(calibration.apply_uncertainty(1.5, 1.0), 0.5);
     assert_eq!(calibration.apply_uncertainty(1.5, -1.0), 0.5);
+}
+
+#[test]
+fn the_uncertainty_of_marked_pixels_may_be_higher() {
+    let uncertainty = UncertaintyCoefficients { rus: 0.0, margin: -1.0, marked: 3.0_f64.ln(), bias: 1.0 };
+    let calibration = Calibration { uncertainty, ..Calibration::default() };
+    // sigmoid(-1 + ln 3 + 1) = 3/4 where it is marked, sigmoid(-1 + 1) = 1/2 where it is not.
+    assert_near(f64::from(calibration.apply_uncertainty(9.0, 1.0)), 0.75, 1e-6);
+    assert_eq!(calibration.apply_uncertainty(9.0, -1.0), 0.5);
+}
+
+fn closed_gate(closed: Option<ClosedCoefficients>) -> (Vec<f32>, Vec<f32>) {
+    let calibration = Calibration { presence_threshold: 0.8, closed, ..Calibration::default() };
+    calibration.apply(&TileLogits { mask: vec![-1.0, 30.0], rus: vec![2.0, 2.0], presence: Some(0.75) })
+}
+
+#[test]
+fn behind_a_closed_gate_nothing_is_left_unless_it_was_fitted() {
+    assert_eq!(closed_gate(None), (vec![0.0, 0.0], vec![0.0, 0.0]));
+    // Presence 3/4 is a logit of ln 3: sigmoid(-1 - ln 3 + 1) = 1/4.
+    let closed = ClosedCoefficients { mask: 1.0, presence: -1.0, bias: 1.0 };
+    let (probability, uncertainty) = closed_gate(Some(closed));
+    assert_near(f64::from(probability[0]), 0.25, 1e-6);
+    // Whatever the mask says, it is not marked, and the doubt about that is the probability.
+    assert_eq!(probability[1], 0.5);
+    assert_eq!(probability, uncertainty);
+}
+
+#[test]
+fn what_is_left_behind_closed_gates_is_recovered_from_simulated_pixels() {
+    let mut uniform = Uniform(7);
+    let pixels: Vec<fit::ClosedPixel> = (0..200_000)
+        .map(|_| {
+            let (mask, presence) = (8.0 * uniform.next() - 6.0, 4.0 * uniform.next() - 3.0);
+            let truth = uniform.next() < probability(0.6 * mask + 0.4 * presence - 1.5);
+            fit::ClosedPixel { mask, presence, truth }
+        })
+        .collect();
+    let fitted = fit::closed_model(&pixels).unwrap();
+    assert_near(fitted.mask, 0.6, 0.02);
+    assert_near(fitted.presence, 0.4, 0.03);
+    assert_near(fitted.bias, -1.5, 0.05);
+    assert_eq!(fit::closed_model(&pixels[..0]), None);
 }
 
 #[test]
@@ -72,10 +115,13 @@ fn a_calibration_survives_its_json_and_a_missing_part_is_the_default() {
     let text = serde_json::to_string(&calibration).unwrap();
     assert_eq!(
         text,
-        r#"{"temperature":1.5,"uncertainty":{"rus":1.0,"margin":0.0,"bias":0.0},"presence_threshold":0.0}"#
+        r#"{"temperature":1.5,"uncertainty":{"rus":1.0,"margin":0.0,"marked":0.0,"bias":0.0},"presence_threshold":0.0}"#
     );
     assert_eq!(serde_json::from_str::<Calibration>(&text).unwrap(), calibration);
     assert_eq!(serde_json::from_str::<Calibration>("{}").unwrap(), Calibration::default());
+    // As it was written before there was anything to say about marked pixels and closed gates.
+    let earlier = r#"{"temperature":1.5,"uncertainty":{"rus":1.0,"margin":0.0,"bias":0.0},"presence_threshold":0.0}"#;
+    assert_eq!(serde_json::from_str::<Calibration>(earlier).unwrap(), calibration);
     assert!(serde_json::from_str::<Calibration>(r#"{"temprature":2}"#).is_err());
 }
 
@@ -111,25 +157,27 @@ fn simulated_errors(n: usize, c: UncertaintyCoefficients) -> Vec<ErrorPixel> {
         .map(|_| {
             let rus_logit = 8.0 * uniform.next() - 4.0;
             let margin = 6.0 * uniform.next();
-            let z = c.rus * rus_logit + c.margin * margin + c.bias;
-            ErrorPixel { rus_logit, margin, wrong: uniform.next() < probability(z) }
+            let marked = uniform.next() < 0.3;
+            let z = c.rus * rus_logit + c.margin * margin + if marked { c.marked } else { 0.0 } + c.bias;
+            ErrorPixel { rus_logit, margin, marked, wrong: uniform.next() < probability(z) }
         })
         .collect()
 }
 
 #[test]
 fn uncertainty_coefficients_are_recovered_from_simulated_errors() {
-    let truth = UncertaintyCoefficients { rus: 0.6, margin: -0.8, bias: -0.4 };
+    let truth = UncertaintyCoefficients { rus: 0.6, margin: -0.8, marked: 0.7, bias: -0.4 };
     let fitted = fit::error_model(&simulated_errors(200_000, truth)).unwrap();
     assert_near(fitted.rus, 0.6, 0.02);
     assert_near(fitted.margin, -0.8, 0.02);
+    assert_near(fitted.marked, 0.7, 0.04);
     assert_near(fitted.bias, -0.4, 0.04);
 }
 
 #[test]
 fn a_fit_that_rests_on_the_base_rate_alone_is_solved_by_hand() {
     // Neither feature changes, 1 of 4 is wrong: bias = ln(1/3).
-    let pixel = |wrong| ErrorPixel { rus_logit: 0.7, margin: 2.0, wrong };
+    let pixel = |wrong| ErrorPixel { rus_logit: 0.7, margin: 2.0, marked: false, wrong };
     let fitted = fit::error_model(&[pixel(true), pixel(false), pixel(false), pixel(false)]).unwrap();
     assert_eq!((fitted.rus, fitted.margin), (0.0, 0.0));
     assert_near(fitted.bias, (1.0_f64 / 3.0).ln(), 1e-5);
@@ -137,58 +185,82 @@ fn a_fit_that_rests_on_the_base_rate_alone_is_solved_by_hand() {
 
 #[test]
 fn errors_that_one_feature_separates_still_give_finite_numbers() {
-    let pixel = |margin, wrong| ErrorPixel { rus_logit: margin, margin, wrong };
+    let pixel = |margin, wrong| ErrorPixel { rus_logit: margin, margin, marked: false, wrong };
     let fitted = fit::error_model(&[pixel(0.1, true), pixel(0.2, true), pixel(3.0, false), pixel(4.0, false)]).unwrap();
     assert!(fitted.rus.is_finite() && fitted.margin < 0.0 && fitted.bias > 0.0);
 }
 
-fn sample(presence: f64, iou: Option<f64>, silent: bool) -> PresenceSample {
-    PresenceSample { presence, iou, silent }
+/// A tile of 1,000 px of this presence with 100 marked pixels, of which some belong to the target.
+fn tile(presence: f64, both_px: u64) -> fit::GateTile {
+    fit::GateTile { presence, marked_px: 100, both_px }
+}
+
+/// A record of some tiles and a target of 100 px, or none.
+fn gated(tiles: &[fit::GateTile], has_target: bool) -> fit::GateRecord {
+    let truth_px = if has_target { 100 } else { 0 };
+    fit::GateRecord { has_target, truth_px, area_px: 1_000 * tiles.len() as u64, tiles: tiles.to_vec() }
+}
+
+/// A record of one tile whose mask is exactly right.
+fn found(presence: f64) -> fit::GateRecord {
+    gated(&[tile(presence, 100)], true)
+}
+
+/// A record without a target whose mask marks something all the same.
+fn loud(presence: f64) -> fit::GateRecord {
+    gated(&[tile(presence, 0)], false)
 }
 
 #[test]
-fn the_gate_is_put_where_iou_and_silence_balance() {
-    // Open: targets (0.8 + 0.6) / 2 = 0.7, silence 1/2, balance 0.6. Above 0.2: silence 1, balance 0.85.
-    // Above 0.4 the target of 0.6 would be lost.
-    let samples = [
-        sample(0.9, Some(0.8), false),
-        sample(0.4, Some(0.6), false),
-        sample(0.2, None, false),
-        sample(0.1, None, true),
-    ];
-    let gate = fit::presence_threshold(&samples).unwrap();
+fn the_gate_is_the_lowest_that_keeps_records_without_a_target_silent() {
+    let gate = fit::presence_threshold(&[found(0.9), found(0.4), loud(0.2), loud(0.1)]).unwrap();
+    // Both false alarms are silent above 0.2; the next presence is 0.4.
     assert_near(gate.threshold, 0.3, 1e-12);
-    assert_near(gate.balance_open, 0.6, 1e-12);
-    assert_near(gate.balance, 0.85, 1e-12);
+    assert_eq!((gate.silence, gate.iou), ([0.0, 1.0], [1.0, 1.0]));
 }
 
 #[test]
-fn a_gate_that_brings_nothing_stays_open() {
-    let samples = [sample(0.1, Some(0.9), false), sample(0.8, None, false), sample(0.9, Some(0.9), false)];
-    assert_eq!(fit::presence_threshold(&samples).unwrap().threshold, 0.0);
+fn a_gate_that_is_not_needed_stays_open() {
+    let silent = gated(&[fit::GateTile { marked_px: 0, ..tile(0.1, 0) }], false);
+    let gate = fit::presence_threshold(&[found(0.05), silent]).unwrap();
+    assert_eq!((gate.threshold, gate.silence), (0.0, [1.0, 1.0]));
 }
 
 #[test]
-fn a_gate_never_buys_silence_with_more_than_a_tenth_of_the_iou() {
-    // Open: (0.2 + 0) / 2 = 0.1. Above the target at 0.1 every null would be silent: balance (0.1 + 1) / 2, at half the IoU.
-    let samples = [sample(0.1, Some(0.2), false), sample(0.2, None, false), sample(0.9, Some(0.2), false)];
-    assert_eq!(fit::presence_threshold(&samples).unwrap().threshold, 0.0);
-    // A target that scores nothing anyway may be lost.
-    let samples = [sample(0.1, Some(0.0), false), sample(0.2, None, false), sample(0.4, Some(0.2), false)];
-    assert_near(fit::presence_threshold(&samples).unwrap().threshold, 0.3, 1e-12);
+fn a_gate_never_buys_silence_with_more_than_a_quarter_of_the_iou() {
+    // Five found: closing the one at 0.1 costs a fifth and silences half; closing that at 0.3 too would cost two fifths.
+    let records = [found(0.1), loud(0.2), found(0.3), loud(0.4), found(0.7), found(0.8), found(0.9)];
+    let gate = fit::presence_threshold(&records).unwrap();
+    assert_near(gate.threshold, 0.25, 1e-12);
+    assert_near(gate.iou[1], 0.8, 1e-12);
+    assert_eq!(gate.silence, [0.0, 0.5]);
+}
+
+#[test]
+fn a_record_is_silent_when_all_of_its_tiles_are_closed() {
+    let records = [found(0.9), gated(&[tile(0.2, 0), tile(0.6, 0), tile(0.1, 0)], false)];
+    assert_near(fit::presence_threshold(&records).unwrap().threshold, 0.75, 1e-12);
+}
+
+#[test]
+fn closing_a_tile_without_a_target_raises_the_iou_of_its_record() {
+    // Open: 100 of 200 + 100 - 100; with the second tile closed all is right.
+    let records = [gated(&[tile(0.9, 100), tile(0.2, 0)], true), loud(0.3)];
+    let gate = fit::presence_threshold(&records).unwrap();
+    assert_near(gate.threshold, 0.6, 1e-12);
+    assert_eq!(gate.iou, [0.5, 1.0]);
 }
 
 #[test]
 fn records_of_equal_presence_fall_on_one_side() {
-    // Between two records of presence 0.5 there is no threshold; closing both costs as much as it brings.
-    let samples = [sample(0.5, Some(1.0), false), sample(0.5, None, false)];
-    assert_eq!(fit::presence_threshold(&samples).unwrap().threshold, 0.0);
+    // Between two records of presence 0.5 there is no threshold.
+    assert_eq!(fit::presence_threshold(&[found(0.5), loud(0.5)]).unwrap().threshold, 0.0);
 }
 
 #[test]
 fn without_both_kinds_of_records_there_is_no_gate() {
-    assert_eq!(fit::presence_threshold(&[sample(0.5, Some(1.0), false)]), None);
-    assert_eq!(fit::presence_threshold(&[sample(0.5, None, false)]), None);
+    assert_eq!(fit::presence_threshold(&[found(0.5)]), None);
+    assert_eq!(fit::presence_threshold(&[loud(0.5)]), None);
     assert_eq!(fit::presence_threshold(&[]), None);
 }
 

@@ -1,6 +1,6 @@
 //! The numerical work behind a calibration: one convex problem each for temperature and errors, a sweep for the gate.
 
-use super::calibration::UncertaintyCoefficients;
+use super::calibration::{ClosedCoefficients, SILENT_SHARE, UncertaintyCoefficients};
 
 /// Smallest and largest temperature that is returned.
 const TEMPERATURE_RANGE: (f64, f64) = (0.02, 50.0);
@@ -11,8 +11,10 @@ const MAX_STEPS: usize = 200;
 /// Ridge on standardised coefficients: keeps a separable or collinear problem finite, changes others in the sixth digit.
 const RIDGE: f64 = 1e-7;
 
-/// The largest part of the IoU that a gate may cost: without a bound, finding nothing would beat a weak model.
-const MAX_IOU_LOSS: f64 = 0.1;
+/// The share of records without a target that a gate should keep silent.
+const SILENCE_AIM: f64 = 0.95;
+/// The largest part of the IoU that a gate may cost: without a bound, it would close on everything that a weak model finds.
+const MAX_IOU_LOSS: f64 = 0.25;
 
 /// A pixel of the mask and its truth.
 #[derive(Clone, Copy, Debug)]
@@ -26,25 +28,50 @@ pub(crate) struct MaskPixel {
 pub(crate) struct ErrorPixel {
     pub(crate) rus_logit: f64,
     pub(crate) margin: f64,
+    pub(crate) marked: bool,
     pub(crate) wrong: bool,
 }
 
-/// A record as the gate sees it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PresenceSample {
-    pub(crate) presence: f64,
-    /// IoU with the gate open; `None` for a record without a target.
-    pub(crate) iou: Option<f64>,
-    /// Whether the mask is silent with the gate open.
-    pub(crate) silent: bool,
+impl ErrorPixel {
+    fn features(&self) -> [f64; 4] {
+        [self.rus_logit, self.margin, f64::from(u8::from(self.marked)), 1.0]
+    }
 }
 
-/// The threshold that a sweep found.
+/// A pixel of a tile whose gate is closed, and its truth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClosedPixel {
+    pub(crate) mask: f64,
+    /// The presence logit of its tile.
+    pub(crate) presence: f64,
+    pub(crate) truth: bool,
+}
+
+/// A record as the gate sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct GateRecord {
+    pub(crate) has_target: bool,
+    /// Pixels of the target and pixels at all, over all tiles; where tiles overlap, in each of them.
+    pub(crate) truth_px: u64,
+    pub(crate) area_px: u64,
+    pub(crate) tiles: Vec<GateTile>,
+}
+
+/// What one tile of a record brings when its gate is open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GateTile {
+    pub(crate) presence: f64,
+    /// Pixels that are marked, and those of them that belong to the target.
+    pub(crate) marked_px: u64,
+    pub(crate) both_px: u64,
+}
+
+/// The threshold that a sweep found, with the silence and the IoU without and with it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Gate {
     pub(crate) threshold: f64,
-    pub(crate) balance_open: f64,
-    pub(crate) balance: f64,
+    pub(crate) silence: [f64; 2],
+    pub(crate) iou: [f64; 2],
 }
 
 /// Mean of `ln(1 + exp(z))` minus `z` where the label holds.
@@ -60,7 +87,8 @@ pub(crate) fn mask_nll(pixels: &[MaskPixel], temperature: f64) -> f64 {
 
 /// Negative log likelihood of the errors per pixel.
 pub(crate) fn error_nll(pixels: &[ErrorPixel], c: UncertaintyCoefficients) -> f64 {
-    mean_nll(pixels.iter().map(|pixel| (c.rus * pixel.rus_logit + c.margin * pixel.margin + c.bias, pixel.wrong)))
+    let weights = [c.rus, c.margin, c.marked, c.bias];
+    mean_nll(pixels.iter().map(|pixel| (dot(weights, pixel.features()), pixel.wrong)))
 }
 
 /// The temperature at which the truth is most likely.
@@ -92,32 +120,49 @@ pub(crate) fn temperature(pixels: &[MaskPixel]) -> f64 {
 }
 
 /// The coefficients at which the errors are most likely, or `None` without convergence.
-///
-/// Logistic regression by damped Newton steps on standardised features. A feature that never changes gets no weight.
 pub(crate) fn error_model(pixels: &[ErrorPixel]) -> Option<UncertaintyCoefficients> {
-    let rus = Standard::of(pixels.iter().map(|pixel| pixel.rus_logit));
-    let margin = Standard::of(pixels.iter().map(|pixel| pixel.margin));
-    let rows: Vec<([f64; 3], bool)> = pixels
-        .iter()
-        .map(|pixel| ([rus.apply(pixel.rus_logit), margin.apply(pixel.margin), 1.0], pixel.wrong))
-        .collect();
+    let rows: Vec<([f64; 4], bool)> = pixels.iter().map(|pixel| (pixel.features(), pixel.wrong)).collect();
+    let [rus, margin, marked, bias] = logistic(rows)?;
+    Some(UncertaintyCoefficients { rus, margin, marked, bias })
+}
 
-    let mut weights = [0.0; 3];
+/// The coefficients at which the truth behind closed gates is most likely; `None` where there is no pixel of the target,
+/// or nothing else, or no convergence.
+pub(crate) fn closed_model(pixels: &[ClosedPixel]) -> Option<ClosedCoefficients> {
+    let targets = pixels.iter().filter(|pixel| pixel.truth).count();
+    if targets == 0 || targets == pixels.len() {
+        return None;
+    }
+    let [mask, presence, bias] =
+        logistic(pixels.iter().map(|pixel| ([pixel.mask, pixel.presence, 1.0], pixel.truth)).collect())?;
+    Some(ClosedCoefficients { mask, presence, bias })
+}
+
+/// Logistic regression by damped Newton steps on standardised features; the last feature of every row is 1.
+///
+/// A feature that never changes gets no weight. `None` without convergence.
+fn logistic<const N: usize>(mut rows: Vec<([f64; N], bool)>) -> Option<[f64; N]> {
+    let standards: Vec<Standard> = (0..N - 1).map(|k| Standard::of(rows.iter().map(|(x, _)| x[k]))).collect();
+    for (x, _) in &mut rows {
+        for (value, standard) in x.iter_mut().zip(&standards) {
+            *value = standard.apply(*value);
+        }
+    }
+    let mut weights = [0.0; N];
     let mut value = penalised(&rows, weights);
     for _ in 0..MAX_STEPS {
         let (slope, curvature) = derivatives(&rows, weights);
         if slope.iter().all(|part| part.abs() < SLOPE_TOLERANCE) {
-            let [a, b, c] = weights;
-            return Some(UncertaintyCoefficients {
-                rus: a * rus.scale,
-                margin: b * margin.scale,
-                bias: c - a * rus.scale * rus.mean - b * margin.scale * margin.mean,
-            });
+            for (k, standard) in standards.iter().enumerate() {
+                weights[k] *= standard.scale;
+                weights[N - 1] -= weights[k] * standard.mean;
+            }
+            return Some(weights);
         }
         let step = solve(curvature, slope)?;
         let mut length = 1.0;
         loop {
-            let tried: [f64; 3] = std::array::from_fn(|k| weights[k] - length * step[k]);
+            let tried: [f64; N] = std::array::from_fn(|k| weights[k] - length * step[k]);
             let tried_value = penalised(&rows, tried);
             // Near the minimum the gain drowns in rounding: an equal value is as good as a lower one.
             if tried_value <= value + 1e-14 * value.abs() {
@@ -154,16 +199,16 @@ impl Standard {
 }
 
 /// What Newton minimises: the mean likelihood and the ridge.
-fn penalised(rows: &[([f64; 3], bool)], weights: [f64; 3]) -> f64 {
+fn penalised<const N: usize>(rows: &[([f64; N], bool)], weights: [f64; N]) -> f64 {
     let ridge = 0.5 * RIDGE * weights.iter().map(|weight| weight * weight).sum::<f64>();
     mean_nll(rows.iter().map(|(x, wrong)| (dot(weights, *x), *wrong))) + ridge
 }
 
 /// Slope and curvature of [`penalised`].
-fn derivatives(rows: &[([f64; 3], bool)], weights: [f64; 3]) -> ([f64; 3], [[f64; 3]; 3]) {
+fn derivatives<const N: usize>(rows: &[([f64; N], bool)], weights: [f64; N]) -> ([f64; N], [[f64; N]; N]) {
     let n = rows.len().max(1) as f64;
     let mut slope = weights.map(|weight| RIDGE * weight);
-    let mut curvature = [[0.0; 3]; 3];
+    let mut curvature = [[0.0; N]; N];
     for (k, row) in curvature.iter_mut().enumerate() {
         row[k] = RIDGE;
     }
@@ -171,9 +216,9 @@ fn derivatives(rows: &[([f64; 3], bool)], weights: [f64; 3]) -> ([f64; 3], [[f64
         let p = sigmoid(dot(weights, *x));
         let residual = (p - f64::from(u8::from(*wrong))) / n;
         let spread = p * (1.0 - p) / n;
-        for i in 0..3 {
+        for i in 0..N {
             slope[i] += residual * x[i];
-            for j in 0..3 {
+            for j in 0..N {
                 curvature[i][j] += spread * x[i] * x[j];
             }
         }
@@ -181,10 +226,10 @@ fn derivatives(rows: &[([f64; 3], bool)], weights: [f64; 3]) -> ([f64; 3], [[f64
     (slope, curvature)
 }
 
-/// Solves a symmetric positive system of three by Cholesky; `None` when it is not positive.
-fn solve(matrix: [[f64; 3]; 3], right: [f64; 3]) -> Option<[f64; 3]> {
-    let mut lower = [[0.0_f64; 3]; 3];
-    for i in 0..3 {
+/// Solves a symmetric positive system by Cholesky; `None` when it is not positive.
+fn solve<const N: usize>(matrix: [[f64; N]; N], right: [f64; N]) -> Option<[f64; N]> {
+    let mut lower = [[0.0_f64; N]; N];
+    for i in 0..N {
         for j in 0..=i {
             let rest = matrix[i][j] - (0..j).map(|k| lower[i][k] * lower[j][k]).sum::<f64>();
             if i != j {
@@ -196,54 +241,92 @@ fn solve(matrix: [[f64; 3]; 3], right: [f64; 3]) -> Option<[f64; 3]> {
             }
         }
     }
-    let mut y = [0.0; 3];
-    for i in 0..3 {
+    let mut y = [0.0; N];
+    for i in 0..N {
         y[i] = (right[i] - (0..i).map(|k| lower[i][k] * y[k]).sum::<f64>()) / lower[i][i];
     }
-    let mut x = [0.0; 3];
-    for i in (0..3).rev() {
-        x[i] = (y[i] - (i + 1..3).map(|k| lower[k][i] * x[k]).sum::<f64>()) / lower[i][i];
+    let mut x = [0.0; N];
+    for i in (0..N).rev() {
+        x[i] = (y[i] - (i + 1..N).map(|k| lower[k][i] * x[k]).sum::<f64>()) / lower[i][i];
     }
     Some(x)
 }
 
-/// The threshold that maximises the mean of two rates: IoU of records with a target, a closed gate counting 0,
-/// and the share of silent records among those without, a closed gate counting as silence.
+/// The lowest threshold at which [`SILENCE_AIM`] of the records without a target are silent.
 ///
-/// Candidates lie midway between neighbouring presence values, and at 0; of equal ones the lowest wins, which keeps most.
-/// Those that cost more than [`MAX_IOU_LOSS`] of the IoU are left out.
+/// Where that costs more than [`MAX_IOU_LOSS`] of the IoU of the others, the threshold of the most silence below that
+/// price. A closed tile marks nothing. Candidates are 0 and what lies midway between neighbouring presence values.
 /// `None` unless there are records of both kinds.
-pub(crate) fn presence_threshold(samples: &[PresenceSample]) -> Option<Gate> {
-    let targets = samples.iter().filter(|sample| sample.iou.is_some()).count() as f64;
-    let nulls = samples.len() as f64 - targets;
+pub(crate) fn presence_threshold(records: &[GateRecord]) -> Option<Gate> {
+    let targets = records.iter().filter(|record| record.has_target).count() as f64;
+    let nulls = records.len() as f64 - targets;
     if targets == 0.0 || nulls == 0.0 {
         return None;
     }
-    // With every gate open; closing them one by one takes from the first and adds to the second.
-    let miou_open = samples.iter().filter_map(|sample| sample.iou).sum::<f64>() / targets;
-    let loud = samples.iter().filter(|sample| sample.iou.is_none() && !sample.silent).count() as f64;
-    let (mut miou, mut silence) = (miou_open, 1.0 - loud / nulls);
-    let balance_open = 0.5 * (miou + silence);
+    let mut open: Vec<GateTile> = records.iter().map(GateRecord::opened).collect();
+    let sum = |open: &[GateTile], has_target: bool, score: fn(&GateRecord, &GateTile) -> f64| -> f64 {
+        let scores = records.iter().zip(open).filter(|(record, _)| record.has_target == has_target);
+        scores.map(|(record, open)| score(record, open)).sum()
+    };
+    // Closing tiles one by one, the sums change by one record each time.
+    let (mut iou, mut silent) = (sum(&open, true, GateRecord::iou), sum(&open, false, GateRecord::silent));
+    let (iou_open, silence_open) = (iou / targets, silent / nulls);
+    let mut best = Gate { threshold: 0.0, silence: [silence_open; 2], iou: [iou_open; 2] };
 
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(|a, b| a.presence.total_cmp(&b.presence));
-    let mut best = Gate { threshold: 0.0, balance_open, balance: balance_open };
-    for pair in sorted.windows(2) {
-        match pair[0].iou {
-            Some(iou) => miou -= iou / targets,
-            None => silence += if pair[0].silent { 0.0 } else { 1.0 / nulls },
+    let mut tiles: Vec<(usize, GateTile)> = records
+        .iter()
+        .enumerate()
+        .flat_map(|(index, record)| record.tiles.iter().map(move |tile| (index, *tile)))
+        .collect();
+    tiles.sort_by(|a, b| a.1.presence.total_cmp(&b.1.presence));
+    for pair in tiles.windows(2) {
+        if best.silence[1] >= SILENCE_AIM {
+            break;
         }
-        let balance = 0.5 * (miou + silence);
-        let affordable = miou >= (1.0 - MAX_IOU_LOSS) * miou_open - 1e-12;
-        if pair[1].presence > pair[0].presence && affordable && balance > best.balance + 1e-12 {
-            best = Gate { threshold: 0.5 * (pair[0].presence + pair[1].presence), balance_open, balance };
+        let (index, tile) = pair[0];
+        let (record, now) = (&records[index], &mut open[index]);
+        let before = [record.iou(now), record.silent(now)];
+        now.marked_px -= tile.marked_px;
+        now.both_px -= tile.both_px;
+        if record.has_target {
+            iou += record.iou(now) - before[0];
+        } else {
+            silent += record.silent(now) - before[1];
+        }
+        let (kept, silence) = (iou / targets, silent / nulls);
+        let affordable = kept >= (1.0 - MAX_IOU_LOSS) * iou_open - 1e-12;
+        if pair[1].1.presence > tile.presence && affordable && silence > best.silence[1] + 1e-12 {
+            best = Gate {
+                threshold: 0.5 * (tile.presence + pair[1].1.presence),
+                silence: [silence_open, silence],
+                iou: [iou_open, kept],
+            };
         }
     }
     Some(best)
 }
 
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+impl GateRecord {
+    /// The sum of its tiles, all gates open.
+    fn opened(&self) -> GateTile {
+        let sum = |part: fn(&GateTile) -> u64| self.tiles.iter().map(part).sum();
+        GateTile { presence: 1.0, marked_px: sum(|tile| tile.marked_px), both_px: sum(|tile| tile.both_px) }
+    }
+
+    /// IoU of what the open tiles mark.
+    fn iou(&self, open: &GateTile) -> f64 {
+        let union = open.marked_px + self.truth_px - open.both_px;
+        if union == 0 { 0.0 } else { open.both_px as f64 / union as f64 }
+    }
+
+    /// 1 when what the open tiles mark counts as silence.
+    fn silent(&self, open: &GateTile) -> f64 {
+        f64::from(u8::from((open.marked_px as f64) < SILENT_SHARE * self.area_px as f64))
+    }
+}
+
+fn dot<const N: usize>(a: [f64; N], b: [f64; N]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 fn softplus(z: f64) -> f64 {

@@ -22,7 +22,9 @@ mod size;
 mod svg;
 mod table;
 
-pub use calibration::{Calibration, CalibrationFitter, CalibrationRecord, CalibrationSummary, UncertaintyCoefficients};
+pub use calibration::{
+    Calibration, CalibrationFitter, CalibrationRecord, CalibrationSummary, ClosedCoefficients, UncertaintyCoefficients,
+};
 pub use counted::RecordScore;
 pub use evaluator::{Evaluator, RecordOutcome};
 pub use protocol::{Cluster, CompareGrid, EmptyUnion, EvalOptions, PrecisionOperator, Protocol};

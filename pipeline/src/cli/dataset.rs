@@ -128,8 +128,11 @@ struct BuildArgs {
     #[arg(long, value_name = "N")]
     max_per_source: Option<usize>,
     /// Name of the split that the records say.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "split_by_place")]
     split: Option<String>,
+    /// Say first or second as the split: one half of the places, or the other.
+    #[arg(long)]
+    split_by_place: bool,
     /// Draw some of the pictures with target and phrase, to look at.
     #[arg(long, value_name = "FILE.png")]
     contact_sheet: Option<PathBuf>,
@@ -158,6 +161,7 @@ impl BuildArgs {
             seed: self.seed,
             phrases: ExpressionOptions { phrasings, ..ExpressionOptions::default() },
             split: self.split,
+            split_by_place: self.split_by_place,
             only: BuildFilter {
                 publishable: self.publishable_only,
                 outlines: self.score_outlines_only,

@@ -3,6 +3,7 @@
 mod ablate;
 mod batch;
 mod bench;
+mod calibrate;
 mod dataset;
 mod demo;
 mod diff;
@@ -75,6 +76,8 @@ enum Command {
     Ablate(ablate::AblateArgs),
     /// Score a model on referring records.
     Eval(eval::EvalArgs),
+    /// Fit how a model's logits become probabilities, on referring records.
+    Calibrate(calibrate::CalibrateArgs),
     /// Look at and convert data sets.
     Dataset(dataset::DatasetArgs),
     /// Say what a model folder holds.
@@ -118,6 +121,7 @@ impl Cli {
             Command::Train(args) => args.run(verbosity),
             Command::Ablate(args) => args.run(verbosity),
             Command::Eval(args) => args.run(verbosity),
+            Command::Calibrate(args) => args.run(verbosity),
             Command::Dataset(args) => args.run(verbosity),
             Command::Model(args) => args.run(),
             Command::Weights(args) => args.run(),

@@ -3,6 +3,7 @@
 pub mod ablate;
 pub mod batch;
 pub mod bench;
+pub mod calibrate;
 pub mod dataset;
 pub mod demo;
 pub mod diff;

@@ -65,8 +65,8 @@ fn described(config: &ModelConfig) -> String {
         &mut text,
         "calibration",
         &format!(
-            "temperature {:.3}; u = sigmoid({:.3} RUS {:+.3} |mask logit| {:+.3}); presence of at least {:.3}",
-            fitted.temperature, u.rus, u.margin, u.bias, fitted.presence_threshold
+            "temperature {:.3}; u = sigmoid({:.3} RUS {:+.3} |mask logit| {:+.3} marked {:+.3}); presence of at least {:.3}",
+            fitted.temperature, u.rus, u.margin, u.marked, u.bias, fitted.presence_threshold
         ),
     );
     push_training(&mut text, &config.trained_on);

@@ -70,7 +70,7 @@ pub fn answer_picture(
 }
 
 /// The tile's part of the picture as the model takes it.
-fn image(tile: &TileSpec, size: PixelSize, planes: &[f32], tile_px: usize) -> Option<TileImage> {
+pub(crate) fn image(tile: &TileSpec, size: PixelSize, planes: &[f32], tile_px: usize) -> Option<TileImage> {
     let window = tile.window;
     let (width, left) = (window.width as usize, window.col_off as usize);
     let mut rgb = Vec::with_capacity(3 * window.area_px());

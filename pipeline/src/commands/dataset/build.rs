@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use geo_io::pending_file;
 use image::ImageFormat;
 use model::dataset::{
-    CocoOptions, CocoSet, ExpressionOptions, LabelledExpression, LabelledTile, Mask, OutlineTrust, RecordWriter,
-    ReferringRecord, Rle, WrittenPhrase, expressions, read_written,
+    CocoImage, CocoOptions, CocoSet, ExpressionOptions, LabelledExpression, LabelledTile, Mask, OutlineTrust,
+    RecordWriter, ReferringRecord, Rle, WrittenPhrase, expressions, read_written,
 };
 use model::synthetic::Dice;
 use serde::Serialize;
@@ -49,6 +49,8 @@ pub struct BuildRequest {
     pub phrases: ExpressionOptions,
     /// Name of the split that the records say.
     pub split: Option<String>,
+    /// Whether the split is told by the picture's place instead: `first` or `second`.
+    pub split_by_place: bool,
     /// What is sorted out.
     pub only: BuildFilter,
     /// Where a sheet of pictures with their phrases goes.
@@ -150,7 +152,10 @@ fn build_records(request: &BuildRequest, cancel: &Cancel) -> Result<String, Pipe
                 rle: rle(&tile, expression, &request.coco)?,
                 kind: Some(expression.kind.to_owned()),
                 category: Some(expression.category.clone()),
-                split: request.split.clone(),
+                split: match request.split_by_place {
+                    true => Some(half(image).to_owned()),
+                    false => request.split.clone(),
+                },
             };
             writer.write(&record)?;
             report.count(expression, &image.source);
@@ -175,6 +180,17 @@ fn build_records(request: &BuildRequest, cancel: &Cancel) -> Result<String, Pipe
         pending_file(path, request.overwrite, (text + "\n").as_bytes())?.commit()?;
     }
     Ok(report.table(&request.out))
+}
+
+/// The half of all places that a picture belongs to; a picture without a place is one of its own.
+fn half(image: &CocoImage) -> &'static str {
+    let place = if image.place.is_empty() { &image.file_name } else { &image.place };
+    // FNV-1a: the same on every machine, and it does not matter which places are drawn.
+    let hash = [image.source.as_bytes(), &[0], place.as_bytes()]
+        .concat()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    if (hash >> 32) & 1 == 0 { "first" } else { "second" }
 }
 
 /// The pictures that are used, of each source so many at most.

@@ -41,6 +41,7 @@ fn request(folder: &Path) -> BuildRequest {
         seed: 1,
         phrases: ExpressionOptions::default(),
         split: Some("val".to_owned()),
+        split_by_place: false,
         only: BuildFilter::default(),
         contact_sheet: Some(folder.join("sheet.png")),
         report: Some(folder.join("report.json")),
@@ -132,4 +133,33 @@ fn phrases_that_people_wrote_become_records_as_they_are() {
         let error = build(BuildRequest { overwrite: true, ..request.clone() }, std::future::pending()).unwrap_err();
         assert!(error.to_string().contains(told), "{error}");
     }
+}
+
+#[test]
+fn a_split_by_place_keeps_the_pictures_of_a_place_together() {
+    let picture = |name: &str, place: &str| CocoImage {
+        id: 1,
+        file_name: name.to_owned(),
+        rows: 1,
+        cols: 1,
+        source: "source".to_owned(),
+        place: place.to_owned(),
+        publishable: false,
+        licence: String::new(),
+        false_colour: false,
+        pixel_size_m: None,
+        exhaustive: BTreeSet::new(),
+        labels: 0,
+    };
+    assert_eq!(half(&picture("a.png", "harbour")), half(&picture("b.png", "harbour")));
+    // 1,000 places: neither half is far from 500.
+    let first = (0..1_000).filter(|n| half(&picture("a.png", &format!("place {n}"))) == "first").count();
+    assert!((440..=560).contains(&first), "{first}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let request = BuildRequest { split: None, split_by_place: true, ..request(folder.path()) };
+    build(request.clone(), std::future::pending()).unwrap();
+    let splits: Vec<Option<String>> = records(&request).into_iter().map(|record| record.split).collect();
+    assert!(splits.iter().flatten().all(|split| split == "first" || split == "second"), "{splits:?}");
+    assert!(splits.iter().all(Option::is_some));
 }
