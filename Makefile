@@ -7,7 +7,7 @@ GEOPHRASE := $(TARGET_DIR)/release/geophrase
 # One profile for everything: building the tensor kernels twice takes longer than it helps.
 PROFILE := --release
 
-.PHONY: demo test test-qgis build setup check bench train-small help
+.PHONY: demo test test-qgis build setup check bench bench-torch train-small help
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make build        build $(GEOPHRASE)"
 	@echo "make check        formatting and lints"
 	@echo "make bench        benchmarks, peak memory included"
+	@echo "make bench-torch  forward passes and a training step beside PyTorch (needs Python, 6 GB)"
 	@echo "make pretrained   fetch and convert the weights that training starts from"
 	@echo "make train-small  train the shipped model again (hours)"
 	@echo "make score-small  score the shipped model on labelled imagery, where there is some in data/imagery"
@@ -50,6 +51,10 @@ check: setup
 
 bench: setup
 	$(CARGO) bench --workspace
+
+# The whole model and a training step beside PyTorch, in the Python of `make parity`.
+bench-torch: setup parity-environment
+	GEOPHRASE_PYTHON=$(abspath $(PARITY_PYTHON)) $(CARGO) bench -p model --bench torch
 
 include data/pretrained.mk
 

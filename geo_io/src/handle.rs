@@ -13,7 +13,7 @@ use crate::grid::PixelSize;
 use crate::window::PixelWindow;
 
 /// Pixels of a block from which it is shared.
-const LARGE_BLOCK_PX: u64 = 1 << 20;
+const LARGE_BLOCK_PX: u64 = 1 << 19;
 /// Width of a block from which it is shared: a strip, or near to one.
 const WIDE_BLOCK_PX: u32 = 2048;
 /// Most memory that GDAL's cache is raised to by itself.
