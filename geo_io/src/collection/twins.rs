@@ -11,10 +11,15 @@ use crate::error::GeoIoError;
 /// Two detections are of one object when they share at least so much of the smaller one.
 const SHARED: f64 = 0.5;
 
+/// Scene, id and prompt of a detection.
+type Own = (usize, String, String);
+/// Scene and id of one that shows the same.
+type Other = (usize, String);
+
 /// Which detections are of one object.
 pub(super) struct Twins {
     /// Scene and id of a detection, prompt, and scene and id of the other; each pair both ways, sorted.
-    pairs: Vec<((usize, String, String), (usize, String))>,
+    pairs: Vec<(Own, Other)>,
 }
 
 /// What is known of a detection in other scenes.
@@ -35,7 +40,7 @@ impl Twins {
             let others: Vec<AABB<[f64; 2]>> =
                 places.footprint(number).and_then(BoundingRect::bounding_rect).map_or_else(Vec::new, |own| {
                     let meet = footprints.locate_in_envelope_intersecting(&envelope(own));
-                    meet.filter(|other| other.data != number).map(|other| rstar::RTreeObject::envelope(other)).collect()
+                    meet.filter(|other| other.data != number).map(rstar::RTreeObject::envelope).collect()
                 });
             if others.is_empty() {
                 continue;

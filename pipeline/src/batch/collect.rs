@@ -82,7 +82,7 @@ fn vector_of(scene: &JobScene) -> Option<PathBuf> {
         let has = |path: &&PathBuf| path.extension().is_some_and(|end| end == *format);
         scene.names.vectors.iter().find(has).cloned()
     };
-    FORMATS.iter().find_map(|format| of(&format))
+    FORMATS.iter().find_map(of)
 }
 
 fn collected(

@@ -108,6 +108,7 @@ pub struct JobOptions {
     bands: Option<Vec<usize>>,
     #[serde(deserialize_with = "spelled")]
     scale: ScaleChoice,
+    src_nodata: Option<f64>,
     assume_crs: Option<String>,
     allow_no_crs: bool,
     threshold: Option<Spelled>,
@@ -244,8 +245,8 @@ impl JobFile {
     /// How scenes are read.
     #[must_use]
     pub fn scene_options(&self) -> SceneOptions {
-        let JobOptions { bands, scale, assume_crs, allow_no_crs, .. } = self.options.clone();
-        SceneOptions { bands, scale, assume_crs, allow_no_crs, nodata: None, trust: self.trust() }
+        let JobOptions { bands, scale, src_nodata: nodata, assume_crs, allow_no_crs, .. } = self.options.clone();
+        SceneOptions { bands, scale, nodata, assume_crs, allow_no_crs, trust: self.trust() }
     }
 
     /// Whom scenes come from.

@@ -159,7 +159,8 @@ impl JobReport {
         let told = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
         let told: Vec<String> = told.collect();
         let told = if told.is_empty() { "nothing to do".to_owned() } else { told.join(", ") };
-        format!("{total} scenes: {told}; {} detections, {:.1} s", self.detections, self.seconds)
+        let scenes = if total == 1 { "scene" } else { "scenes" };
+        format!("{total} {scenes}: {told}; {} detections, {:.1} s", self.detections, self.seconds)
     }
 
     /// Scenes without a result, and why.
