@@ -1,6 +1,6 @@
 //! The processor against an NVIDIA card: `cargo test --release -p model --features cuda --test devices -- --nocapture`.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+#![cfg_attr(feature = "cuda", expect(clippy::unwrap_used, reason = "a test says what is wrong by failing"))]
 
 use std::path::Path;
 

@@ -97,7 +97,7 @@ impl RunArgs {
         let shard = self.shard.resolve(|name| std::env::var(name).ok()).map_err(PipelineError::Usage)?;
         let EngineArgs { model, device, batch, memory } = self.engine;
         let ram = memory.ram();
-        run_plan(RunRequest { plan: self.plan, shard, model, device, batch, ram, verbosity }, signals())
+        run_plan(&RunRequest { plan: self.plan, shard, model, device, batch, ram, verbosity }, signals())
     }
 }
 
@@ -162,6 +162,6 @@ impl WorkerArgs {
             ram: memory.ram(),
             verbosity: Verbosity::Quiet,
         };
-        worker(request, signals())
+        worker(&request, signals())
     }
 }

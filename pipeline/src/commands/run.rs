@@ -40,13 +40,13 @@ pub struct RunRequest {
 /// # Errors
 /// A plan or model that cannot be used; what stopped the work; units of scenes that cannot be worked on, or that
 /// another process has in hand.
-pub fn run_plan(request: RunRequest, interrupt: impl Future<Output = Signal>) -> Result<(), PipelineError> {
+pub fn run_plan(request: &RunRequest, interrupt: impl Future<Output = Signal>) -> Result<(), PipelineError> {
     let plan = Arc::new(Plan::read(&request.plan)?);
     let units = request.shard.units(plan.units.len());
     let folder = folder_of(&request.plan).to_owned();
     let job = UnitsJob {
         units: Box::new(units),
-        open_model: opener(&plan, &request),
+        open_model: opener(&plan, request),
         each: Box::new(|_, _| {}),
         folder: folder.clone(),
         batch: request.batch,
@@ -76,11 +76,11 @@ pub fn run_plan(request: RunRequest, interrupt: impl Future<Output = Signal>) ->
 
 /// Opens the model of a plan, and refuses any other.
 pub(crate) fn opener(plan: &Arc<Plan>, request: &RunRequest) -> OpenModel {
-    let (plan, device) = (plan.clone(), request.device.clone());
+    let (plan, device) = (plan.clone(), request.device);
     let folder = request.model.clone().unwrap_or_else(|| plan.model_folder.clone());
     Box::new(move || {
         let options = SegmenterOptions {
-            device: device.clone(),
+            device,
             raw_uncertainty: plan.options.raw_uncertainty,
             min_presence: plan.options.min_presence,
             ..SegmenterOptions::default()

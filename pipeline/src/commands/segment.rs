@@ -107,7 +107,7 @@ fn checkpointed(
         report: absolute(&outputs.report),
     };
     let options = SegmenterOptions {
-        device: device.clone(),
+        device,
         raw_uncertainty: config.raw_uncertainty,
         min_presence: config.min_presence,
         ..SegmenterOptions::default()

@@ -53,7 +53,7 @@ impl Said<'_> {
 ///
 /// # Errors
 /// A plan or model that cannot be used, and what stopped the work as a whole.
-pub fn worker(request: RunRequest, interrupt: impl Future<Output = Signal>) -> Result<(), PipelineError> {
+pub fn worker(request: &RunRequest, interrupt: impl Future<Output = Signal>) -> Result<(), PipelineError> {
     let plan = Arc::new(Plan::read(&request.plan)?);
     let count = plan.units.len();
     let asked = BufReader::new(std::io::stdin()).lines().map_while(Result::ok).filter_map(move |line| {
@@ -73,7 +73,7 @@ pub fn worker(request: RunRequest, interrupt: impl Future<Output = Signal>) -> R
     });
     let job = UnitsJob {
         units: Box::new(asked),
-        open_model: opener(&plan, &request),
+        open_model: opener(&plan, request),
         each: Box::new(|unit, result| match result {
             Ok(tiles) => Said { unit: Some(unit), state: "done", tiles: Some(*tiles), exit: None, error: None }.say(),
             Err(error) => {

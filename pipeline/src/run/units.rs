@@ -25,6 +25,9 @@ use crate::stage::record::RecordStage;
 /// Opens the model, asked for the plan's prompts.
 pub type OpenModel = Box<dyn FnMut() -> Result<Box<dyn Segmenter>, PipelineError> + Send>;
 
+/// Told the number of a unit and what came of it.
+pub type UnitListener = Box<dyn FnMut(usize, &Result<TileCounts, PipelineError>) + Send>;
+
 /// Units to be run.
 pub struct UnitsJob {
     /// The plan.
@@ -34,7 +37,7 @@ pub struct UnitsJob {
     /// The numbers of the units, in the order in which they are run; asked for the next when one is done.
     pub units: Box<dyn Iterator<Item = usize> + Send>,
     /// Told of every unit that is done or failed.
-    pub each: Box<dyn FnMut(usize, &Result<TileCounts, PipelineError>) + Send>,
+    pub each: UnitListener,
     /// Opens the model: once, and again after a unit that failed.
     pub open_model: OpenModel,
     /// Tiles given to the model at once.

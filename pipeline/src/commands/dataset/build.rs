@@ -185,12 +185,9 @@ fn build_records(request: &BuildRequest, cancel: &Cancel) -> Result<String, Pipe
 /// The half of all places that a picture belongs to; a picture without a place is one of its own.
 fn half(image: &CocoImage) -> &'static str {
     let place = if image.place.is_empty() { &image.file_name } else { &image.place };
-    // FNV-1a: the same on every machine, and it does not matter which places are drawn.
-    let hash = [image.source.as_bytes(), &[0], place.as_bytes()]
-        .concat()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    if (hash >> 32) & 1 == 0 { "first" } else { "second" }
+    // The same on every machine, and it does not matter which places are drawn.
+    let hash = blake3::hash(&[image.source.as_bytes(), &[0], place.as_bytes()].concat());
+    if hash.as_bytes()[0] & 1 == 0 { "first" } else { "second" }
 }
 
 /// The pictures that are used, of each source so many at most.
