@@ -195,7 +195,7 @@ pub(super) fn backward(
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Distribution, Tensor, TensorPrimitive};
+    use burn::tensor::{Tensor, TensorData, TensorPrimitive};
     use burn_flex::Flex;
 
     use super::super::ModelBackend;
@@ -205,12 +205,22 @@ mod tests {
     /// Few tokens and many, wide layers below and above a block, odd everywhere.
     const CASES: [[usize; 4]; 4] = [[7, 19, 33, 5], [301, 17, 519, 131], [2_051, 9, 37, 11], [2_700, 5, 261, 3]];
 
-    fn random<const D: usize>(shape: [usize; D]) -> Tensor<Flex, D> {
-        Tensor::random(shape, Distribution::Normal(0.1, 0.7), &Default::default())
+    /// Values about 0.1 with a deviation of about 0.7, the same for a seed each time.
+    fn values<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<Flex, D> {
+        let mut state = seed;
+        let mut uniform = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
+        };
+        let count = shape.iter().product();
+        let values: Vec<f32> =
+            (0..count).map(|_| 0.1 + 1.2 * (uniform() + uniform() + uniform() + uniform())).collect();
+        Tensor::from_data(TensorData::new(values, shape), &Default::default())
     }
 
     fn case([rows, channels, width, out]: [usize; 4]) -> (Tensor<Flex, 2>, Weights<Flex>) {
-        (random([rows, channels]), (random([channels, width]), random([width]), random([width, out]), random([out])))
+        let weights = (values([channels, width], 2), values([width], 3), values([width, out], 4), values([out], 5));
+        (values([rows, channels], 1), weights)
     }
 
     fn raw<const D: usize>(tensor: Tensor<Flex, D>) -> FlexTensor {
@@ -221,11 +231,12 @@ mod tests {
         [raw(widen), raw(widen_bias), raw(narrow), raw(narrow_bias)]
     }
 
+    /// Gradients of weights are sums over thousands of tokens, of both signs, that the two sides add in another order.
     fn close<const D: usize>(own: FlexTensor, reference: Tensor<Flex, D>, case: &str) {
         let own = Tensor::<Flex, D>::from_primitive(TensorPrimitive::Float(own));
         let scale: f32 = reference.clone().abs().max().into_scalar();
         let difference: f32 = (own - reference).abs().max().into_scalar();
-        assert!(difference < 3e-6 * scale.max(1.0), "{difference} of {scale}: {case}");
+        assert!(difference < 1e-5 * scale.max(1.0), "{difference} of {scale}: {case}");
     }
 
     #[test]
