@@ -16,6 +16,8 @@ use pipeline::run::Outcome;
 fn with_holes(scene: &Path, out: &Path, rule: Rule) -> Result<Outcome, PipelineError> {
     let mut trial = Trial::new(scene, out);
     trial.config.on_bad_tile = OnBadTile::Hole;
+    // With styles, the report is not the last file that is written.
+    trial.config.outputs.styles = true;
     trial.rule = rule;
     trial.run()
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ fn merged(plan: &Arc<Plan>, folder: &Path) -> Result<Outcome, PipelineError> {
 }
 
 /// Prompts of both frames, all layers, a collar and blank ground.
-fn demanding(folder: &Path) -> (std::path::PathBuf, RunConfig, [&'static str; 2]) {
+fn demanding(folder: &Path) -> (PathBuf, RunConfig, [&'static str; 2]) {
     let scene = folder.join("scene.tif");
     let mut tiff = Tiff::bytes(210, 200, 3, |row, col, band| match (row, col) {
         (0..20, _) | (_, 0..9) => 0,
@@ -176,6 +176,27 @@ fn holes_are_kept_in_logs_and_merge_as_they_were() {
     assert_eq!((px(&merged), merged.report.hole_px), (px(&outcome), outcome.report.hole_px));
 }
 
+/// A small scene, and its plan in a folder of its own.
+struct Small {
+    folder: tempfile::TempDir,
+    scene: PathBuf,
+    work: tempfile::TempDir,
+    out: tempfile::TempDir,
+    plan: Arc<Plan>,
+}
+
+impl Small {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let scene = folder.path().join("scene.tif");
+        paint(&scene, 150, 150, waves);
+        let (work, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let config = RunConfig::new(OutputConfig::default());
+        let plan = plan_in(&planned(&scene, out.path(), &["bright ground"], &config, 8), work.path());
+        Self { folder, scene, work, out, plan }
+    }
+}
+
 /// The plan, written into a folder.
 fn plan_in(plan: &Arc<Plan>, folder: &Path) -> Arc<Plan> {
     plan.write(folder).unwrap();
@@ -184,12 +205,7 @@ fn plan_in(plan: &Arc<Plan>, folder: &Path) -> Arc<Plan> {
 
 #[test]
 fn fault_22_a_scene_replaced_after_the_plan_was_made_fails_its_units_and_its_merge() {
-    let folder = tempfile::tempdir().unwrap();
-    let scene = folder.path().join("scene.tif");
-    paint(&scene, 150, 150, waves);
-    let (work, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let config = RunConfig::new(OutputConfig::default());
-    let plan = plan_in(&planned(&scene, out.path(), &["bright ground"], &config, 8), work.path());
+    let Small { folder: _kept, scene, work, out, plan } = Small::new();
     assert!(run_shard(&plan, work.path(), Shard { index: 0, count: 2 }).failed.is_empty());
     std::fs::remove_file(&scene).unwrap();
     paint(&scene, 150, 150, |row, col| waves(row + 1, col));
@@ -204,12 +220,7 @@ fn fault_22_a_scene_replaced_after_the_plan_was_made_fails_its_units_and_its_mer
 
 #[test]
 fn fault_16_a_unit_in_another_process_s_hands_is_left_to_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let scene = folder.path().join("scene.tif");
-    paint(&scene, 150, 150, waves);
-    let (work, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let config = RunConfig::new(OutputConfig::default());
-    let plan = plan_in(&planned(&scene, out.path(), &["bright ground"], &config, 8), work.path());
+    let Small { folder: _kept, scene: _, work, out: _, plan } = Small::new();
     let log = std::fs::File::create(Plan::log_of(work.path(), 0)).unwrap();
     log.lock().unwrap();
     let outcome = run_shard(&plan, work.path(), Shard::WHOLE);
@@ -244,12 +255,7 @@ fn fault_68_a_plan_that_was_changed_or_is_another_s_is_refused() {
 
 #[test]
 fn a_damaged_finished_unit_is_named_and_nothing_is_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let scene = folder.path().join("scene.tif");
-    paint(&scene, 150, 150, waves);
-    let (work, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let config = RunConfig::new(OutputConfig::default());
-    let plan = plan_in(&planned(&scene, out.path(), &["bright ground"], &config, 8), work.path());
+    let Small { folder: _kept, scene: _, work, out, plan } = Small::new();
     run_shard(&plan, work.path(), Shard::WHOLE);
     let log = Plan::finished_log(work.path(), 1);
     let mut bytes = std::fs::read(&log).unwrap();

@@ -35,11 +35,30 @@ pub(crate) struct Layout {
     pub(crate) pixel_bytes: u64,
 }
 
+/// What the blocks of a scene take while they are decoded, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlockMemory {
+    /// Once, however many readers there are.
+    pub shared: u64,
+    /// For each reader.
+    pub per_reader: u64,
+}
+
 impl Layout {
     /// Whether readers do better with one dataset.
     fn is_shared(&self) -> bool {
         let (width, height) = self.block;
         u64::from(width) * u64::from(height) >= LARGE_BLOCK_PX || width >= WIDE_BLOCK_PX
+    }
+
+    fn block_memory(&self) -> BlockMemory {
+        let (width, height) = (self.block.0.min(self.size.width), self.block.1.min(self.size.height));
+        let bytes = (u64::from(width) * u64::from(height)).saturating_mul(self.pixel_bytes);
+        if self.is_shared() {
+            BlockMemory { shared: bytes, per_reader: 0 }
+        } else {
+            BlockMemory { shared: 0, per_reader: bytes }
+        }
     }
 
     /// What a row of windows as high as this one touches, decoded, with a row of blocks to spare.
@@ -77,6 +96,11 @@ impl Handle {
         Some(self.layout.band_bytes(window)).filter(|bytes| self.is_shared() && *bytes <= MOST_CACHE_BYTES)
     }
 
+    /// What blocks take while they are decoded.
+    pub(crate) fn block_memory(&self) -> BlockMemory {
+        self.layout.block_memory()
+    }
+
     /// Reads a window while no other thread uses the dataset.
     pub(crate) fn read<T>(&self, window: PixelWindow, read: impl FnOnce(&Dataset) -> T) -> T {
         // A cache too small for a row of windows is no use: it forgets each block before the next row asks for it.
@@ -108,6 +132,16 @@ mod tests {
         assert!(layout(8192, (1024, 1024)).is_shared());
         assert!(!layout(8192, (512, 512)).is_shared());
         assert!(!layout(640, (640, 16)).is_shared());
+    }
+
+    #[test]
+    fn a_large_block_is_decoded_once_and_small_ones_by_each_reader() {
+        // A strip as high as the scene of 8,192 x 8,192 px and 3 bytes; a block of 512 x 512.
+        assert_eq!(
+            layout(8192, (8192, 100_000)).block_memory(),
+            BlockMemory { shared: 8192 * 8192 * 3, per_reader: 0 }
+        );
+        assert_eq!(layout(8192, (512, 512)).block_memory(), BlockMemory { shared: 0, per_reader: 512 * 512 * 3 });
     }
 
     #[test]

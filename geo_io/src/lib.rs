@@ -50,6 +50,7 @@ pub use error::{ErrorKind, GdalFailure, GeoIoError};
 pub use gdal_env::{init_gdal, set_block_cache_mb};
 pub use geodesy::GeoContext;
 pub use grid::{MapPoint, PixelCorner, PixelSize};
+pub use handle::BlockMemory;
 pub use pixels::ValiditySource;
 pub use raster_writer::{RasterOptions, RasterOrigin, RasterWriter};
 pub use result_raster::ResultRaster;

@@ -13,7 +13,7 @@ use crate::gdal_env::{open_raster, open_untrusted};
 use crate::geodesy::GeoContext;
 use crate::georeference::{self, Lost};
 use crate::grid::PixelSize;
-use crate::handle::{Handle, Layout};
+use crate::handle::{BlockMemory, Handle, Layout};
 use crate::pixels::{PixelReader, ValiditySource};
 use crate::scaling::{ScaleChoice, ScalingInfo};
 use crate::statistics;
@@ -188,6 +188,11 @@ impl Scene {
     /// rows are read row by row; `None` where blocks are small and it does not matter.
     pub fn wanted_cache_bytes(&self, rows: u32) -> Option<u64> {
         self.handle.wanted_cache_bytes(rows)
+    }
+
+    /// What blocks take while readers decode them.
+    pub fn block_memory(&self) -> BlockMemory {
+        self.handle.block_memory()
     }
 
     /// Three bands on the 0 to 255 scale, and where they hold data.

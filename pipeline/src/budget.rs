@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use geo_io::BlockMemory;
+
 use crate::config::QUEUE;
 use crate::error::PipelineError;
 use crate::setting::Setting;
@@ -144,8 +146,8 @@ struct Cost {
     answer: u64,
     /// What the network needs to answer one tile.
     network: u64,
-    /// One row of blocks of the file, as far as a tile reaches into it: read in one piece.
-    block: u64,
+    /// Blocks of the file that are being decoded.
+    blocks: BlockMemory,
     /// All that GDAL could keep, of the scene and of the rasters.
     cached: u64,
     /// Answers about the whole scene.
@@ -168,8 +170,6 @@ impl Cost {
         let scene_px = setting.views.scene.as_ref().map_or(0, |view| (view.side_px * view.side_px) as u64);
         let shown_px = setting.views.scene.iter().flat_map(|view| &view.model_px).map(|side| (side * side) as u64);
         let network_px = shown_px.max().unwrap_or(0).max(model_px);
-        let (block_width, block_height) = setting.info.block;
-        let blocks = u64::from(block_width).min(width) * u64::from(block_height).min(height);
         Self {
             model: model + PROGRAM_BYTES,
             canvas: width * sums * (tile_rows + u64::from(plan.overlap_px()).min(height)) + 4 * width * tile_rows,
@@ -179,7 +179,7 @@ impl Cost {
             tile: tile_px * tile_px * (3 * 4 + 1),
             answer: tile_px * tile_px * (4 * layers * prompts + 1),
             network: network_px * (NETWORK_BYTES_PER_PX + DECODER_BYTES_PER_PX * prompts),
-            block: 3 * 4 * blocks,
+            blocks: setting.block_memory,
             cached: width * height * (3 * 4 + prompts * (4 * layers + 1)),
             scene_view: scene_px * (16 + 4 * layers * setting.views.by_scene().len() as u64),
             tile_px,
@@ -201,7 +201,8 @@ impl Cost {
             + self.scene_view
             + self.network
             + self.cached.min(u64::from(resources.cache_mib) * MIB)
-            + readers * self.block
+            + readers.saturating_mul(self.blocks.per_reader)
+            + self.blocks.shared
             + self.tile * (readers * (queue + 1) + wait + batch + 1)
             + self.answer * (wait + batch + 1)
     }

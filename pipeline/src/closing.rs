@@ -152,7 +152,7 @@ impl Closing {
         for file in &files {
             tracing::info!("wrote {}", file.display());
         }
-        Ok(Outcome { report, files, detections: written.found.kept })
+        Ok(Outcome { report, files, report_file: self.names.report, detections: written.found.kept })
     }
 
     /// A failed tile as the report gives it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use geo_io::{Cutline, Scene, SceneInfo};
+use geo_io::{BlockMemory, Cutline, Scene, SceneInfo};
 
 use crate::config::RunConfig;
 use crate::error::PipelineError;
@@ -34,6 +34,8 @@ pub struct Setting {
     pub plan: Arc<TilePlan>,
     /// What GDAL should be able to keep so that large blocks are decoded once; `None` where it does not matter.
     pub cache_bytes: Option<u64>,
+    /// What blocks take while readers decode them.
+    pub block_memory: BlockMemory,
 }
 
 impl Setting {
@@ -66,6 +68,7 @@ impl Setting {
         let cache_bytes = scene.wanted_cache_bytes(plan.tile_px());
         Ok(Self {
             cache_bytes,
+            block_memory: scene.block_memory(),
             info,
             output,
             model,

@@ -54,6 +54,8 @@ pub struct Outcome {
     pub report: Report,
     /// The files, under their final names.
     pub files: Vec<PathBuf>,
+    /// The one of them that is the report.
+    pub report_file: PathBuf,
     /// The first detections, as many as the job asked for.
     pub detections: Vec<Detection>,
 }
@@ -73,7 +75,7 @@ impl Outcome {
             failed: tiles.failed,
             planned: tiles.planned,
             hole_px: *hole_px,
-            report: self.files.last().cloned().unwrap_or_default(),
+            report: self.report_file.clone(),
         })
     }
 }

@@ -1,115 +1,24 @@
 //! A tiled GeoTIFF written once from top to bottom, then read back and compared.
 
+mod band_statistics;
+mod storage;
+
 use std::path::Path;
 
 use gdal::errors::GdalError;
-use gdal::raster::{Buffer, ColorEntry, ColorTable, GdalType, PaletteInterpretation, RasterCreationOptions};
+use gdal::raster::{Buffer, ColorEntry, ColorTable, PaletteInterpretation, RasterCreationOptions};
 use gdal::{Dataset, DriverManager, Metadata};
 
-use crate::crs::{SceneCrs, same};
+use crate::crs::same;
 use crate::error::{GdalFailure, GeoIoError};
 use crate::gdal_env::{guarded, open_raster};
+use crate::geotiff::band_statistics::BandStatistics;
+pub(crate) use crate::geotiff::storage::{Frame, Storage, Stored};
 use crate::grid::PixelSize;
-use crate::transform::Affine;
 use crate::write_guard::{PendingOutput, TempOutput};
 
 /// Side of a stored block.
 pub(crate) const BLOCK_PX: usize = 512;
-
-/// Where a raster lies and how large it is.
-#[derive(Clone, Debug)]
-pub(crate) struct Frame {
-    pub(crate) size: PixelSize,
-    /// `None`: the file stores no grid, as the scene does not.
-    pub(crate) affine: Option<Affine>,
-    pub(crate) crs: Option<SceneCrs>,
-}
-
-/// How a file is stored.
-#[derive(Clone, Debug)]
-pub(crate) struct Storage {
-    /// GDAL's creation options beyond size, blocks and sparseness.
-    pub(crate) options: Vec<String>,
-    /// What each band is called; an empty text leaves it unnamed.
-    pub(crate) bands: Vec<&'static str>,
-    pub(crate) nodata: Option<f64>,
-    /// True when what is read back must equal what was written.
-    pub(crate) lossless: bool,
-    /// What the file says of itself: names and texts.
-    pub(crate) tags: Vec<(String, String)>,
-    /// The colours of values, from 0 on: red, green, blue, alpha. For one band of bytes.
-    pub(crate) colours: Vec<[u8; 4]>,
-    /// Whether the file says the least, largest, mean value and the spread of each band.
-    pub(crate) with_statistics: bool,
-    /// How overviews are made, in GDAL's word, when the file is to be a cloud-optimized GeoTIFF.
-    pub(crate) cog: Option<&'static str>,
-}
-
-impl Storage {
-    /// A file of these bands with nothing special about it.
-    pub(crate) fn plain(options: Vec<String>, bands: Vec<&'static str>) -> Self {
-        Self {
-            options,
-            bands,
-            nodata: None,
-            lossless: true,
-            tags: Vec::new(),
-            colours: Vec::new(),
-            with_statistics: false,
-            cog: None,
-        }
-    }
-}
-
-/// A sample that can be stored.
-pub(crate) trait Stored: GdalType + Copy + Default {
-    /// Its bits, for the checksum.
-    fn bits(self) -> u32;
-    /// Its value, for statistics.
-    fn number(self) -> f64;
-    /// True for a value that an absent block stands for, given the nodata value.
-    fn is_absent(self, nodata: Option<f64>) -> bool;
-}
-
-impl Stored for u8 {
-    fn number(self) -> f64 {
-        f64::from(self)
-    }
-    fn bits(self) -> u32 {
-        u32::from(self)
-    }
-    fn is_absent(self, nodata: Option<f64>) -> bool {
-        f64::from(self) == nodata.unwrap_or(0.0)
-    }
-}
-
-impl Stored for u32 {
-    fn number(self) -> f64 {
-        f64::from(self)
-    }
-    fn bits(self) -> u32 {
-        self
-    }
-    fn is_absent(self, nodata: Option<f64>) -> bool {
-        f64::from(self) == nodata.unwrap_or(0.0)
-    }
-}
-
-impl Stored for f32 {
-    fn number(self) -> f64 {
-        f64::from(self)
-    }
-    fn bits(self) -> u32 {
-        // One NaN is as good as another, and a compressor may not keep which it was.
-        if self.is_nan() { f32::NAN.to_bits() } else { self.to_bits() }
-    }
-    fn is_absent(self, nodata: Option<f64>) -> bool {
-        match nodata {
-            Some(nodata) if nodata.is_nan() => self.is_nan(),
-            nodata => f64::from(self) == nodata.unwrap_or(0.0),
-        }
-    }
-}
 
 /// A GeoTIFF under way: rows of blocks are collected, and each block is written once.
 pub(crate) struct GeoTiff<T> {
@@ -377,49 +286,6 @@ fn optimize<T: Stored>(from: &Path, to: &Path, resampling: &str) -> Result<(), G
         copy.flush_cache()?;
         copy.close()
     })
-}
-
-/// What is known about the values of a band.
-#[derive(Clone, Debug)]
-struct BandStatistics {
-    count: u64,
-    least: f64,
-    largest: f64,
-    mean: f64,
-    /// Sum of squared distances from the mean, kept as it grows (Welford).
-    spread: f64,
-}
-
-impl Default for BandStatistics {
-    fn default() -> Self {
-        Self { count: 0, least: f64::INFINITY, largest: f64::NEG_INFINITY, mean: 0.0, spread: 0.0 }
-    }
-}
-
-impl BandStatistics {
-    fn add(&mut self, value: f64) {
-        self.count += 1;
-        self.least = self.least.min(value);
-        self.largest = self.largest.max(value);
-        let before = value - self.mean;
-        self.mean += before / self.count as f64;
-        self.spread += before * (value - self.mean);
-    }
-
-    /// As GDAL names them; nothing when there is no value.
-    fn items(&self, all: u64) -> Vec<(&'static str, String)> {
-        if self.count == 0 {
-            return Vec::new();
-        }
-        let count = self.count as f64;
-        vec![
-            ("STATISTICS_MINIMUM", self.least.to_string()),
-            ("STATISTICS_MAXIMUM", self.largest.to_string()),
-            ("STATISTICS_MEAN", self.mean.to_string()),
-            ("STATISTICS_STDDEV", (self.spread / count).sqrt().to_string()),
-            ("STATISTICS_VALID_PERCENT", format!("{:.4}", 100.0 * count / all as f64)),
-        ]
-    }
 }
 
 /// Checks that size, bands, grid and CRS of a file are what they should be.
