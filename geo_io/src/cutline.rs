@@ -36,30 +36,17 @@ impl Cutline {
     /// # Errors
     /// [`GeoIoError::Cutline`] for a file that cannot be read, has no polygon, or lies where the scene's CRS has no place.
     pub fn open(path: &Path, info: &SceneInfo) -> Result<Self, GeoIoError> {
-        let failed = |source: GdalFailure| wrong(path, source.into());
-        let flags =
-            GdalOpenFlags::GDAL_OF_VECTOR | GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
-        let options = DatasetOptions { open_flags: flags, ..Default::default() };
-        let dataset = tolerant(|| Dataset::open_ex(path, options)).map_err(failed)?;
         let mut polygons = Vec::new();
-        for mut layer in dataset.layers() {
-            let to_scene = match (layer.spatial_ref(), &info.crs) {
-                (Some(own), Some(crs)) => Some(crs.transform_from(own).map_err(failed)?),
-                _ => None,
-            };
-            for feature in layer.features() {
-                let Some(geometry) = feature.geometry().filter(|geometry| is_polygon(geometry)) else { continue };
-                let wkb = guarded(|| match &to_scene {
-                    Some(transform) => geometry.transform(&transform.0)?.wkb(),
-                    None => geometry.wkb(),
-                });
-                polygons.push(wkb.map_err(failed)?);
-            }
-        }
+        each_polygon(path, info, None, |wkb, _| polygons.push(wkb))?;
         if polygons.is_empty() {
             return Err(wrong(path, "it has no polygon".into()));
         }
         Ok(Self { affine: info.affine, polygons })
+    }
+
+    /// One polygon in the CRS of a scene.
+    pub(crate) fn of(affine: Affine, polygon: Vec<u8>) -> Self {
+        Self { affine, polygons: vec![polygon] }
     }
 
     /// 1 for each pixel of a window of the scene that the polygons have, else 0.
@@ -84,6 +71,43 @@ impl Cutline {
         });
         drawn.map_err(|failure| GeoIoError::Order { reason: format!("cannot draw the cutline at {window}: {failure}") })
     }
+}
+
+/// Gives every polygon of a file in the CRS of a scene, as WKB, with what its field `field` says where it has one.
+///
+/// # Errors
+/// [`GeoIoError::Cutline`] for a file that cannot be read, or lies where the scene's CRS has no place.
+pub(crate) fn each_polygon(
+    path: &Path,
+    info: &SceneInfo,
+    field: Option<&str>,
+    mut take: impl FnMut(Vec<u8>, Option<String>),
+) -> Result<(), GeoIoError> {
+    let failed = |source: GdalFailure| wrong(path, source.into());
+    let flags = GdalOpenFlags::GDAL_OF_VECTOR | GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
+    let options = DatasetOptions { open_flags: flags, ..Default::default() };
+    let dataset = tolerant(|| Dataset::open_ex(path, options)).map_err(failed)?;
+    for mut layer in dataset.layers() {
+        let to_scene = match (layer.spatial_ref(), &info.crs) {
+            (Some(own), Some(crs)) => Some(crs.transform_from(own).map_err(failed)?),
+            _ => None,
+        };
+        let column = field.and_then(|name| layer.defn().field_index(name).ok());
+        for feature in layer.features() {
+            let Some(geometry) = feature.geometry().filter(|geometry| is_polygon(geometry)) else { continue };
+            let read = guarded(|| {
+                let wkb = match &to_scene {
+                    Some(transform) => geometry.transform(&transform.0)?.wkb(),
+                    None => geometry.wkb(),
+                }?;
+                let text = column.map(|column| feature.field_as_string(column)).transpose()?.flatten();
+                Ok((wkb, text))
+            });
+            let (wkb, text) = read.map_err(failed)?;
+            take(wkb, text);
+        }
+    }
+    Ok(())
 }
 
 fn wrong(path: &Path, source: Cause) -> GeoIoError {

@@ -1,12 +1,14 @@
 //! What a run did, as JSON beside its outputs.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use geo_io::{PixelWindow, SceneInfo};
+use model::config::ModelConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::error::PipelineError;
 use crate::stage::Answer;
 use crate::view::choose::Frame;
 
@@ -73,6 +75,24 @@ pub struct ModelReport {
     pub device: String,
     /// Smallest and largest pixel it was trained at, in metres.
     pub pixel_size_m: Option<(f64, f64)>,
+}
+
+impl ModelReport {
+    /// A model that was not opened: its hash and device are empty.
+    ///
+    /// # Errors
+    /// A folder without a configuration that can be read.
+    pub fn unopened(folder: &Path) -> Result<Self, PipelineError> {
+        let config = ModelConfig::read(&folder.join("config.json"))?;
+        Ok(Self {
+            name: config.name,
+            hash: String::new(),
+            tile_px: config.tile_px,
+            frame_px: config.frame_px,
+            device: String::new(),
+            pixel_size_m: Some(config.pixel_size_m.into()),
+        })
+    }
 }
 
 /// How the scene was shown to the model.

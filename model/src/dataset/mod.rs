@@ -8,6 +8,7 @@ pub mod expressions;
 pub mod images;
 pub mod inspect;
 mod inspect_table;
+pub mod join;
 pub mod labelled;
 pub mod mask;
 pub mod mask_file;

@@ -26,6 +26,10 @@ pub struct ReferringRecord {
     /// The mask, or `None` where the phrase refers to nothing in the picture. Written as `null`, never left out.
     #[serde(deserialize_with = "present_or_null")]
     pub rle: Option<Rle>,
+    /// The pixels of which it is known whether they belong to the mask; all of them where it is left out. Training
+    /// leaves the others out of the loss; such a record cannot be scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Rle>,
     /// What kind of phrase it is: "category", "position", ...
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
@@ -46,6 +50,17 @@ impl ReferringRecord {
         self.rle.as_ref().map(Rle::decode).transpose()
     }
 
+    /// The mask of a record that is to be scored, or `None` where the phrase refers to nothing.
+    ///
+    /// # Errors
+    /// What is wrong with the mask, or that only a part of it is known.
+    pub fn scored_truth(&self) -> Result<Option<Mask>, String> {
+        if self.known.is_some() {
+            return Err(format!("record {}: only a part of its mask is known, so it cannot be scored", self.id));
+        }
+        self.truth().map_err(|cause| format!("record {}: {cause}", self.id))
+    }
+
     /// Where the picture lies under the folder of pictures.
     #[must_use]
     pub fn image_path(&self, images: &Path) -> PathBuf {
@@ -63,8 +78,11 @@ impl ReferringRecord {
         if self.image.is_empty() || Path::new(&self.image).is_absolute() {
             return Some(format!("record {}: \"image\" must be a path relative to the folder of pictures", self.id));
         }
-        let cause = self.rle.as_ref()?.foreground_px().err()?;
-        Some(format!("record {}: \"rle\" is no mask: {cause}", self.id))
+        let wrong = |name: &str, rle: &Option<Rle>| {
+            let cause = rle.as_ref()?.foreground_px().err()?;
+            Some(format!("record {}: \"{name}\" is no mask: {cause}", self.id))
+        };
+        wrong("rle", &self.rle).or_else(|| wrong("known", &self.known))
     }
 }
 

@@ -246,6 +246,7 @@ impl DatasetItem {
             image: self.image.clone(),
             phrase: self.phrase.clone(),
             rle,
+            known: None,
             kind: self.kind.clone(),
             category: self.category.clone(),
             split: self.split.clone(),

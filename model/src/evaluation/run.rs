@@ -259,7 +259,7 @@ impl<E: From<ModelError>> Work<'_, '_, E> {
     /// The mask as stored; without resizing it has to fit its picture.
     fn truth(&self, record: &ReferringRecord, own: Grid) -> Result<Option<Mask>, ModelError> {
         let data = |reason| ModelError::Data { path: self.request.records.clone(), reason };
-        let truth = record.truth().map_err(|cause| data(format!("record {}: {cause}", record.id)))?;
+        let truth = record.scored_truth().map_err(data)?;
         let Some(mask) = &truth else { return Ok(None) };
         let (rows, cols) = (mask.rows(), mask.cols());
         if self.request.options.size.is_none() && (rows, cols) != own {

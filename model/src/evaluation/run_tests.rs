@@ -51,6 +51,7 @@ fn record(id: &str, image: &str, phrase: &str, rle: Option<Rle>) -> ReferringRec
         image: image.to_owned(),
         phrase: phrase.to_owned(),
         rle,
+        known: None,
         kind: None,
         category: None,
         split: Some(if id == "c" { "test" } else { "val" }.to_owned()),

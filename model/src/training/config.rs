@@ -147,6 +147,9 @@ impl DataConfig {
             Self::Mixed { generated_share, .. } if !(0.0..=1.0).contains(generated_share) => {
                 Some(format!("generated_share {generated_share} is no share: 0 to 1"))
             }
+            Self::Mixed { imagery, .. } if !(0.0..=1.0).contains(&imagery.joined_share) => {
+                Some(format!("joined_share {} is no share: 0 to 1", imagery.joined_share))
+            }
             Self::Synthetic { .. } | Self::Mixed { .. } => None,
             Self::Records(records) => records.problem(),
         }
@@ -169,6 +172,9 @@ pub struct ImageryConfig {
     /// Leaves out pictures that are not marked as publishable.
     #[serde(default)]
     pub publishable_only: bool,
+    /// Share of the samples that show pieces of four pictures side by side.
+    #[serde(default)]
+    pub joined_share: f64,
     /// How much more often than by the square root of its size a source is shown; 1 where it is not named.
     #[serde(default)]
     pub source_weights: BTreeMap<String, f64>,

@@ -5,25 +5,25 @@ use std::path::{Path, PathBuf};
 
 use super::config::ImageryConfig;
 use super::feed::{Batch, FeedConfig};
+use super::view_imagery::{closer_view, random_view};
 use crate::config::{TrainedOn, TrainingSource};
 use crate::dataset::augment::{Cut, View, cut};
 use crate::dataset::coco::{CocoOptions, CocoSet};
 use crate::dataset::expressions::{ExpressionOptions, Kind, expressions};
+use crate::dataset::join::{JOINED_SIDE, join, mirrored};
 use crate::dataset::sensor::change_look;
 use crate::dataset::{LabelledExpression, LabelledTile, LocalMask, OutlineTrust, WrittenPhrase, read_written};
 use crate::error::ModelError;
 use crate::synthetic::Dice;
 
-/// Share of training views that show the whole picture.
-const WHOLE_SHARE: f64 = 0.45;
-/// Largest enlargement of a picture.
-const MAX_SCALE: f64 = 2.0;
-/// How much closer than the whole picture a view may look.
-const MAX_ZOOM: f64 = 4.0;
 /// Share of the showings of a picture that people wrote about in which their phrases are used.
 const WRITTEN_SHARE: f64 = 0.6;
 /// How often something absent is asked for: what is learnt least from labels alone is when to say nothing.
 const ABSENT_WEIGHT: f64 = 0.26;
+/// How often a place is asked for where a picture could be asked for more.
+const POSITION_WEIGHT: f64 = 0.10;
+/// Share of joined samples whose pictures are of one source, so that many things are alike and labelled alike.
+const ALIKE_SHARE: f64 = 0.75;
 /// Pictures tried before a sample without a phrase is given up.
 const TRIES: usize = 20;
 
@@ -35,6 +35,8 @@ pub(super) struct Imagery {
     sources: Vec<Vec<usize>>,
     /// How often each source is shown.
     weights: Vec<f64>,
+    /// Share of the samples that show four pictures.
+    joined_share: f64,
     /// Phrases that people wrote, by the name of the picture.
     written: BTreeMap<String, Vec<WrittenPhrase>>,
 }
@@ -69,7 +71,7 @@ impl Imagery {
         let sources = by_source.into_values().collect();
         // The file may speak of any picture; those of the other set are never shown here.
         let written = config.written.as_deref().map_or_else(|| Ok(BTreeMap::new()), read_written)?;
-        Ok(Self { sources, weights, folder: config.images.clone(), set, written })
+        Ok(Self { sources, weights, joined_share: config.joined_share, folder: config.images.clone(), set, written })
     }
 
     /// What there is to see: labels by category, pictures by source.
@@ -105,17 +107,10 @@ impl Imagery {
         dice: &mut Dice,
     ) -> Result<(), ModelError> {
         for _ in 0..TRIES {
-            let source = &self.sources[dice.weighted(&self.weights)];
-            let index = *dice.pick(source);
-            let picture = self.set.tile(index, &self.folder)?;
-            let written = self.written.get(&self.set.images()[index].file_name).filter(|_| dice.chance(WRITTEN_SHARE));
-            let view = match purpose {
-                Purpose::Training if written.is_none() => random_view(&picture, shape.side_px, dice),
-                // What people wrote is true of the whole picture, the right way up.
-                Purpose::Training => whole_view(&picture, shape.side_px, dice),
-                Purpose::Validation => View::whole(picture.rows, picture.cols, shape.side_px),
+            let (Cut { mut tile, remains }, written) = match purpose {
+                Purpose::Training if dice.chance(self.joined_share) => (self.joined(shape.side_px, dice)?, None),
+                _ => self.shown(shape.side_px, purpose, dice)?,
             };
-            let Cut { mut tile, remains } = cut(&picture, &view);
             if purpose == Purpose::Training {
                 change_look(&mut tile, dice);
             }
@@ -130,6 +125,7 @@ impl Imagery {
                 let mut options = ExpressionOptions { leave_out: training, ..ExpressionOptions::default() };
                 if training {
                     options.set_weight(Kind::Absent, ABSENT_WEIGHT);
+                    options.set_weight(Kind::Position, POSITION_WEIGHT);
                 }
                 said = expressions(&tile, &options, dice, wanted);
             }
@@ -139,7 +135,7 @@ impl Imagery {
             if said.is_empty() {
                 continue;
             }
-            batch.pixels.extend(padded(&tile, shape.side_px));
+            batch.pixels.extend(mirrored(&tile, shape.side_px));
             for i in 0..shape.phrases {
                 let expression = &said[i % said.len()];
                 let (mask, scored) = planes(&tile, &remains, expression, shape.side_px);
@@ -151,68 +147,43 @@ impl Imagery {
         }
         Err(ModelError::Data { path: self.folder.clone(), reason: format!("{TRIES} pictures in a row gave no phrase") })
     }
+
+    /// A view of one picture, and what people wrote about it where that is to be asked.
+    fn shown(
+        &self,
+        side_px: usize,
+        purpose: Purpose,
+        dice: &mut Dice,
+    ) -> Result<(Cut, Option<&Vec<WrittenPhrase>>), ModelError> {
+        let source = dice.weighted(&self.weights);
+        let index = *dice.pick(&self.sources[source]);
+        let picture = self.set.tile(index, &self.folder)?;
+        let written = self.written.get(&self.set.images()[index].file_name).filter(|_| dice.chance(WRITTEN_SHARE));
+        let cut = match purpose {
+            Purpose::Training if written.is_none() => random_view(&picture, side_px, dice),
+            // What people wrote is true of the whole picture, the right way up.
+            Purpose::Training | Purpose::Validation => cut(&picture, &View::whole(picture.rows, picture.cols, side_px)),
+        };
+        Ok((cut, written))
+    }
+
+    /// Pieces of four pictures.
+    fn joined(&self, side_px: usize, dice: &mut Dice) -> Result<Cut, ModelError> {
+        let cell_px = side_px / JOINED_SIDE;
+        let alike = dice.chance(ALIKE_SHARE).then(|| dice.weighted(&self.weights));
+        let mut pieces = Vec::with_capacity(JOINED_SIDE * JOINED_SIDE);
+        for _ in 0..JOINED_SIDE * JOINED_SIDE {
+            let source = alike.unwrap_or_else(|| dice.weighted(&self.weights));
+            let picture = self.set.tile(*dice.pick(&self.sources[source]), &self.folder)?;
+            pieces.push(cut(&picture, &closer_view(&picture, cell_px, dice)));
+        }
+        Ok(join(&pieces, cell_px))
+    }
 }
 
 /// Whether the outlines of all targets are good enough to score against.
 fn can_be_scored(tile: &LabelledTile, expression: &LabelledExpression) -> bool {
     expression.complete && expression.target.iter().all(|&index| tile.objects[index].trust == OutlineTrust::Outline)
-}
-
-/// The whole picture or a closer look at a part of it, turned and mirrored at random.
-fn random_view(picture: &LabelledTile, side_px: usize, dice: &mut Dice) -> View {
-    let side = side_px as f64;
-    let long = picture.rows.max(picture.cols) as f64;
-    let turned =
-        |view: View, dice: &mut Dice| View { quarter_turns: dice.below(4) as u8, mirrored: dice.chance(0.5), ..view };
-    if dice.chance(WHOLE_SHARE) {
-        return turned(whole_view(picture, side_px, dice), dice);
-    }
-    let fit = side / long;
-    let closest = (fit * MAX_ZOOM).min(MAX_SCALE).max(fit);
-    let scale = fit * (closest / fit).powf(dice.unit());
-    let reach = |px: usize| px.min((side / scale) as usize).max(1);
-    let (rows, cols) = (reach(picture.rows), reach(picture.cols));
-    // Mostly near an object: empty ground is learnt quickly.
-    let centre = if !picture.objects.is_empty() && dice.chance(0.75) {
-        let mask = &dice.pick(&picture.objects).mask;
-        (mask.row_off + mask.rows / 2, mask.col_off + mask.cols / 2)
-    } else {
-        (dice.below(picture.rows), dice.below(picture.cols))
-    };
-    let shift = |at: usize, length: usize, of: usize, dice: &mut Dice| {
-        let first = at as f64 - dice.range(0.15, 0.85) * length as f64;
-        (first.max(0.0) as usize).min(of - length)
-    };
-    let row_off = shift(centre.0, rows, picture.rows, dice);
-    let col_off = shift(centre.1, cols, picture.cols, dice);
-    turned(View { row_off, col_off, rows, cols, scale, quarter_turns: 0, mirrored: false }, dice)
-}
-
-/// The whole picture, not always as large as it fits.
-fn whole_view(picture: &LabelledTile, side_px: usize, dice: &mut Dice) -> View {
-    let side = side_px as f64;
-    View::whole(picture.rows, picture.cols, dice.range(0.7 * side, side).round() as usize)
-}
-
-/// The tile's pixels, continued to a square by mirroring at the last row and column, as `segment` does.
-fn padded(tile: &LabelledTile, side_px: usize) -> Vec<u8> {
-    let mirrored = |at: usize, length: usize| {
-        if length == 1 {
-            return 0;
-        }
-        let period = 2 * (length - 1);
-        let at = at % period;
-        if at < length { at } else { period - at }
-    };
-    let mut pixels = Vec::with_capacity(side_px * side_px * 3);
-    for row in 0..side_px {
-        let line = mirrored(row, tile.rows) * tile.cols;
-        for col in 0..side_px {
-            let at = (line + mirrored(col, tile.cols)) * 3;
-            pixels.extend_from_slice(&tile.rgb[at..at + 3]);
-        }
-    }
-    pixels
 }
 
 /// The mask of an expression and the pixels where it is known.

@@ -10,10 +10,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::feed::{Batch, FeedConfig};
+use super::quarter_turn::QuarterTurn;
 use crate::config::{TrainedOn, TrainingSource};
 use crate::dataset::resize::resized_bilinear;
-use crate::dataset::{RecordReader, ReferringRecord, read_rgb};
+use crate::dataset::{RecordReader, ReferringRecord, Rle, read_rgb};
 use crate::error::ModelError;
+use crate::synthetic::Dice;
 
 /// Records to train from, as `geophrase dataset convert` writes them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,9 @@ pub struct RecordsConfig {
     /// Seed of the order.
     #[serde(default = "default_seed")]
     pub seed: u64,
+    /// Shows training pictures turned by quarters and mirrored at random; wrong where phrases name places.
+    #[serde(default)]
+    pub turn: bool,
 }
 
 fn default_seed() -> u64 {
@@ -56,6 +61,15 @@ pub(crate) struct RecordFeed {
     by_picture: Vec<Vec<usize>>,
     validation: Vec<ReferringRecord>,
     seed: u64,
+    turn: bool,
+}
+
+/// A picture with masks for some phrases, on the grid of the tile.
+struct Loaded {
+    pixels: Vec<u8>,
+    masks: Vec<u8>,
+    /// `None` when all is known.
+    scored: Option<Vec<u8>>,
 }
 
 impl RecordFeed {
@@ -91,7 +105,7 @@ impl RecordFeed {
             }
             by_picture[at].push(index);
         }
-        Ok(Self { images: config.images.clone(), by_picture, train, validation, seed: config.seed })
+        Ok(Self { images: config.images.clone(), by_picture, train, validation, seed: config.seed, turn: config.turn })
     }
 
     /// Steps in which each record is asked about once; what does not fill a batch at the end is left out.
@@ -114,7 +128,14 @@ impl RecordFeed {
             .iter()
             .map(|item| item.iter().map(|&index| &self.train[index]).collect())
             .collect();
-        self.load(&items, shape)
+        let mut loaded = self.load(&items, shape.side_px)?;
+        if self.turn {
+            let mut dice = Dice::new(&[self.seed, step as u64]);
+            for item in &mut loaded {
+                item.turn(&QuarterTurn::random(&mut dice), shape.side_px);
+            }
+        }
+        Ok(batch(loaded, &items, shape))
     }
 
     /// Number of validation tiles when `wanted` are asked for.
@@ -129,7 +150,7 @@ impl RecordFeed {
     pub(crate) fn validation(&self, index: usize, shape: FeedConfig) -> Result<Batch, ModelError> {
         let records = self.validation.iter().skip(index * shape.batch).take(shape.batch);
         let items: Vec<Vec<&ReferringRecord>> = records.map(|record| vec![record]).collect();
-        self.load(&items, shape)
+        Ok(batch(self.load(&items, shape.side_px)?, &items, shape))
     }
 
     /// The pictures of an epoch in its order, each with `phrases` of its records.
@@ -151,34 +172,58 @@ impl RecordFeed {
     }
 
     /// Reads pictures and masks, several at a time.
-    fn load(&self, items: &[Vec<&ReferringRecord>], shape: FeedConfig) -> Result<Batch, ModelError> {
-        let loaded: Vec<(Vec<u8>, Vec<u8>)> =
-            items.par_iter().map(|records| self.load_item(records, shape.side_px)).collect::<Result<_, _>>()?;
-        let mut batch = Batch::empty(FeedConfig { batch: items.len(), ..shape });
-        for ((pixels, masks), records) in loaded.into_iter().zip(items) {
-            batch.pixels.extend(pixels);
-            batch.masks.extend(masks);
-            batch.phrases.extend(records.iter().map(|record| record.phrase.clone()));
-        }
-        Ok(batch)
+    fn load(&self, items: &[Vec<&ReferringRecord>], side_px: usize) -> Result<Vec<Loaded>, ModelError> {
+        items.par_iter().map(|records| self.load_item(records, side_px)).collect()
     }
 
     /// One picture and the masks of some of its records, as published protocols resize them.
-    fn load_item(&self, records: &[&ReferringRecord], side_px: usize) -> Result<(Vec<u8>, Vec<u8>), ModelError> {
+    fn load_item(&self, records: &[&ReferringRecord], side_px: usize) -> Result<Loaded, ModelError> {
         let path = records[0].image_path(&self.images);
         let picture = resized_bilinear(&read_rgb(&path)?, side_px, side_px);
-        let mut masks = Vec::with_capacity(records.len() * side_px * side_px);
-        for record in records {
-            let truth = record.truth().map_err(|cause| ModelError::Data {
+        let area = side_px * side_px;
+        let plane = |rle: &Option<Rle>, otherwise: u8, record: &ReferringRecord| {
+            let mask = rle.as_ref().map(Rle::decode).transpose().map_err(|cause| ModelError::Data {
                 path: path.clone(),
                 reason: format!("record {}: {cause}", record.id),
             })?;
-            match truth {
-                Some(mask) => masks.extend_from_slice(mask.resized_nearest(side_px, side_px).bits()),
-                None => masks.resize(masks.len() + side_px * side_px, 0),
-            }
+            Ok(mask
+                .map_or_else(|| vec![otherwise; area], |mask| mask.resized_nearest(side_px, side_px).bits().to_vec()))
+        };
+        let planes = |of: fn(&ReferringRecord) -> &Option<Rle>, otherwise| {
+            let planes = records.iter().map(|&record| plane(of(record), otherwise, record));
+            planes.collect::<Result<Vec<Vec<u8>>, ModelError>>().map(|planes| planes.concat())
+        };
+        let partly = records.iter().any(|record| record.known.is_some());
+        Ok(Loaded {
+            pixels: picture.rgb,
+            masks: planes(|record| &record.rle, 0)?,
+            scored: partly.then(|| planes(|record| &record.known, 1)).transpose()?,
+        })
+    }
+}
+
+/// The pictures with their phrases; what is known is said of all as soon as it is not all of one.
+fn batch(loaded: Vec<Loaded>, items: &[Vec<&ReferringRecord>], shape: FeedConfig) -> Batch {
+    let mut batch = Batch::empty(FeedConfig { batch: items.len(), ..shape });
+    let partly = loaded.iter().any(|item| item.scored.is_some());
+    for (item, records) in loaded.into_iter().zip(items) {
+        if partly {
+            batch.scored.extend(item.scored.unwrap_or_else(|| vec![1; item.masks.len()]));
         }
-        Ok((picture.rgb, masks))
+        batch.pixels.extend(item.pixels);
+        batch.masks.extend(item.masks);
+        batch.phrases.extend(records.iter().map(|record| record.phrase.clone()));
+    }
+    batch
+}
+
+impl Loaded {
+    fn turn(&mut self, turn: &QuarterTurn, side_px: usize) {
+        let planes = self.masks.chunks_exact_mut(side_px * side_px);
+        for plane in planes.chain(self.scored.iter_mut().flat_map(|known| known.chunks_exact_mut(side_px * side_px))) {
+            turn.lay(plane, side_px, 1);
+        }
+        turn.lay(&mut self.pixels, side_px, 3);
     }
 }
 

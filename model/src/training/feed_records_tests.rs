@@ -19,6 +19,7 @@ fn folder(records: &[usize]) -> (tempfile::TempDir, RecordsConfig) {
                     image: name.clone(),
                     phrase: format!("{picture} {phrase} {split}"),
                     rle: (phrase == 0).then(|| Rle::encode(&mask).unwrap()),
+                    known: None,
                     kind: None,
                     category: None,
                     split: Some(split.to_owned()),
@@ -35,6 +36,7 @@ fn folder(records: &[usize]) -> (tempfile::TempDir, RecordsConfig) {
         train_split: Some("train".into()),
         validation_split: Some("val".into()),
         seed: 7,
+        turn: false,
     };
     (folder, config)
 }
@@ -96,4 +98,41 @@ fn training_records_are_no_validation() {
     let (_folder, config) = folder(&[1]);
     assert_eq!(config.problem(), None);
     assert!(RecordsConfig { validation_split: Some("train".into()), ..config }.problem().is_some());
+}
+
+#[test]
+fn what_is_not_known_of_a_record_is_left_out_of_its_loss() {
+    let (folder, config) = folder(&[1, 1]);
+    let left = Mask::new(4, 4, (0..16).map(|at| u8::from(at % 4 < 2)).collect()).unwrap();
+    let mut writer = RecordWriter::create(&config.train.with_extension("partly")).unwrap();
+    for (at, record) in RecordReader::open(&config.train).unwrap().enumerate() {
+        let known = (at == 0).then(|| Rle::encode(&left).unwrap());
+        writer.write(&ReferringRecord { known, ..record.unwrap() }).unwrap();
+    }
+    writer.finish().unwrap();
+    std::fs::rename(folder.path().join("records.partly"), &config.train).unwrap();
+    let batch = RecordFeed::open(&config).unwrap().training(0, FeedConfig { phrases: 1, side_px: 4, ..SHAPE }).unwrap();
+    for (phrase, known) in batch.phrases.iter().zip(batch.scored.chunks_exact(16)) {
+        assert_eq!(known, if phrase == "0 0 train" { left.bits() } else { &[1; 16] }, "{phrase}");
+    }
+}
+
+#[test]
+fn a_turned_picture_takes_its_mask_along() {
+    let (folder, config) = folder(&[1, 1]);
+    // The mask's half is white in the first picture.
+    image::GrayImage::from_fn(4, 4, |_, row| image::Luma([if row < 2 { 255 } else { 0 }]))
+        .save(folder.path().join("0.png"))
+        .unwrap();
+    let feed = RecordFeed::open(&RecordsConfig { turn: true, ..config }).unwrap();
+    let shape = FeedConfig { phrases: 1, side_px: 4, ..SHAPE };
+    let mut seen = std::collections::BTreeSet::new();
+    for step in 0..30 {
+        let batch = feed.training(step, shape).unwrap();
+        let first = batch.phrases.iter().position(|phrase| phrase == "0 0 train").unwrap();
+        let pixels: Vec<u8> = batch.pixels[first * 48..][..48].iter().step_by(3).map(|&grey| grey / 255).collect();
+        assert_eq!(pixels, batch.masks[first * 16..][..16]);
+        seen.insert(pixels);
+    }
+    assert_eq!(seen.len(), 4);
 }

@@ -13,6 +13,7 @@ mod optimizer;
 mod parameters;
 mod phrase_features;
 mod plot;
+mod quarter_turn;
 mod run_log;
 mod schedule;
 mod scoring;
@@ -21,6 +22,7 @@ mod start;
 mod step;
 mod trainer;
 mod validation;
+mod view_imagery;
 
 pub use announce::Talk;
 pub use config::{DataConfig, ImageryConfig, PretrainedConfig, TrainingConfig};

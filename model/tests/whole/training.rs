@@ -73,6 +73,7 @@ pub(crate) fn write_records(folder: &Path) {
                     image: name.clone(),
                     phrase: "the red ship".into(),
                     rle: Some(Rle::encode(&mask).unwrap()),
+                    known: None,
                     kind: None,
                     category: None,
                     split: Some(split.into()),

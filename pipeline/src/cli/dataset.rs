@@ -1,12 +1,15 @@
 //! Flags of `geophrase dataset`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use model::dataset::{CocoOptions, ConvertOptions, EmptyMask, ExpressionOptions, Phrasings};
 
+use crate::cli::shared::{SceneArgs, ViewArgs};
 use crate::commands::dataset::build::{BuildFilter, BuildRequest, build};
 use crate::commands::dataset::convert::{ConvertRequest, convert};
+use crate::commands::dataset::from_vector::{FromVectorRequest, from_vector};
 use crate::commands::dataset::inspect::{InspectRequest, inspect};
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
@@ -27,6 +30,8 @@ enum DatasetCommand {
     Convert(ConvertArgs),
     /// Make phrases and referring records from a COCO file of labelled objects.
     Build(BuildArgs),
+    /// Make referring records from polygons that were drawn or mended over a scene, and a recipe to learn from them.
+    FromVector(FromVectorArgs),
 }
 
 /// A data set on disk.
@@ -176,6 +181,55 @@ impl BuildArgs {
     }
 }
 
+#[derive(Debug, Args)]
+struct FromVectorArgs {
+    /// The scene, by any name GDAL knows.
+    scene: OsString,
+    /// The polygons: any vector file that GDAL reads, in any CRS.
+    labels: PathBuf,
+    /// The folder to be made: images, records.jsonl and train.toml.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What all polygons are.
+    #[arg(long, value_name = "PHRASE", conflicts_with = "phrase_field")]
+    phrase: Option<String>,
+    /// The field that says what each polygon is; where it is empty, the polygon is ground that no phrase means
+    /// [default: phrase, else prompt].
+    #[arg(long, value_name = "NAME")]
+    phrase_field: Option<String>,
+    /// Everything that the phrases name is outlined wherever a tile shows an outline; otherwise only what lies around an
+    /// outline is known not to be meant.
+    #[arg(long)]
+    complete: bool,
+    /// The model that is to learn from them [default: what GEOPHRASE_MODEL names, else the one shipped].
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Replace files that exist.
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    scene_args: SceneArgs,
+    #[command(flatten)]
+    views: ViewArgs,
+}
+
+impl FromVectorArgs {
+    fn request(self) -> FromVectorRequest {
+        FromVectorRequest {
+            scene: self.scene,
+            scene_options: self.scene_args.options(),
+            labels: self.labels,
+            phrase: self.phrase,
+            phrase_field: self.phrase_field,
+            complete: self.complete,
+            model: self.model,
+            views: self.views.config(),
+            out: self.out,
+            overwrite: self.overwrite,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum PhrasingsArg {
     /// Those that training uses.
@@ -234,6 +288,7 @@ impl DatasetArgs {
                 convert(request, signals())
             }
             DatasetCommand::Build(args) => build(args.request(watched), signals()),
+            DatasetCommand::FromVector(args) => from_vector(args.request(), signals()),
         }
     }
 }

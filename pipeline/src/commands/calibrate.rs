@@ -152,7 +152,7 @@ fn add_picture(
 /// The mask of a record, of its picture's size; `None` where the phrase refers to nothing.
 fn truth(record: &ReferringRecord, size: PixelSize, request: &CalibrateRequest) -> Result<Option<Mask>, PipelineError> {
     let data = |reason: String| ModelError::Data { path: request.records.clone(), reason };
-    let mask = record.truth().map_err(|cause| data(format!("record {}: {cause}", record.id)))?;
+    let mask = record.scored_truth().map_err(data)?;
     let fits = |mask: &Mask| (mask.rows(), mask.cols()) == (size.height as usize, size.width as usize);
     if mask.as_ref().is_some_and(|mask| !fits(mask)) {
         return Err(data(format!("record {}: the mask is not of the size of its picture", record.id)).into());

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use geo_io::{Affine, PixelSize, ScalingInfo, Scene, SceneInfo, SceneOptions, ValiditySource};
-use model::config::ModelConfig;
 use model::text::check_prompt;
 use model::{DeviceChoice, SegmenterOptions, TileImage, TilePredictor};
 use serde::Serialize;
@@ -94,15 +93,7 @@ pub fn info(request: &InfoRequest, as_json: bool) -> Result<(), PipelineError> {
     let prompts = request.prompts.iter().map(|prompt| Ok(PromptSpec::new(check_prompt(prompt)?)));
     let prompts = prompts.collect::<Result<Vec<_>, PipelineError>>()?;
     let folder = find_model(request.model.clone())?;
-    let config = ModelConfig::read(&folder.join("config.json"))?;
-    let model = ModelReport {
-        name: config.name,
-        hash: String::new(),
-        tile_px: config.tile_px,
-        frame_px: config.frame_px,
-        device: String::new(),
-        pixel_size_m: Some(config.pixel_size_m.into()),
-    };
+    let model = ModelReport::unopened(&folder)?;
     let reading = read(scene.info(), &model, &prompts, request, &folder)?;
     let text = if as_json {
         serde_json::to_string_pretty(&reading).map_err(|error| PipelineError::Usage(error.to_string()))? + "\n"

@@ -150,6 +150,7 @@ fn build_records(request: &BuildRequest, cancel: &Cancel) -> Result<String, Pipe
                 image: image.file_name.clone(),
                 phrase: expression.phrase.clone(),
                 rle: rle(&tile, expression, &request.coco)?,
+                known: None,
                 kind: Some(expression.kind.to_owned()),
                 category: Some(expression.category.clone()),
                 split: match request.split_by_place {

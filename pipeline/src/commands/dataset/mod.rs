@@ -2,7 +2,10 @@
 
 pub mod build;
 pub mod convert;
+pub mod from_vector;
 pub mod inspect;
+mod label_tiles;
+mod label_truth;
 mod sheet;
 
 use std::path::Path;

@@ -1,0 +1,72 @@
+//! Polygons that somebody drew over a scene and what they call them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use gdal::vector::{Geometry, LayerAccess};
+use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
+
+use crate::cutline::{Cutline, each_polygon};
+use crate::error::GeoIoError;
+use crate::gdal_env::{guarded, tolerant};
+use crate::scene::SceneInfo;
+use crate::window::PixelWindow;
+
+/// One polygon over a scene.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// What its field says; `None` where it is empty or no field was asked for.
+    pub text: Option<String>,
+    /// The pixels of the scene that its box touches.
+    pub window: PixelWindow,
+    /// Its shape.
+    pub shape: Cutline,
+}
+
+/// The names of the fields that a vector file has in any of its layers.
+///
+/// # Errors
+/// [`GeoIoError::MissingInput`] and [`GeoIoError::ReadVector`].
+pub fn vector_fields(path: &Path) -> Result<BTreeSet<String>, GeoIoError> {
+    if !path.exists() {
+        return Err(GeoIoError::MissingInput { path: path.to_owned() });
+    }
+    let open_flags = GdalOpenFlags::GDAL_OF_VECTOR | GdalOpenFlags::GDAL_OF_READONLY;
+    let dataset = tolerant(|| Dataset::open_ex(path, DatasetOptions { open_flags, ..Default::default() }))
+        .map_err(|failure| GeoIoError::ReadVector { path: path.to_owned(), source: failure.into() })?;
+    Ok(dataset.layers().flat_map(|layer| layer.defn().fields().map(|field| field.name()).collect::<Vec<_>>()).collect())
+}
+
+/// The polygons of a vector file that touch a scene, in the order of the file, each with the text of `field`.
+///
+/// # Errors
+/// [`GeoIoError::Cutline`] for a file that cannot be read, or lies where the scene's CRS has no place.
+pub fn read_labels(path: &Path, info: &SceneInfo, field: Option<&str>) -> Result<Vec<Label>, GeoIoError> {
+    let mut labels = Vec::new();
+    let mut problem = None;
+    each_polygon(path, info, field, |wkb, text| {
+        let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        match window_of(&wkb, info) {
+            Ok(Some(window)) => labels.push(Label { text, window, shape: Cutline::of(info.affine, wkb) }),
+            Ok(None) => (),
+            Err(failure) => problem = Some(failure),
+        }
+    })?;
+    match problem {
+        Some(source) => Err(GeoIoError::ReadVector { path: path.to_owned(), source }),
+        None => Ok(labels),
+    }
+}
+
+/// The pixels that the box of a polygon touches, or `None` when it lies outside of the scene.
+fn window_of(wkb: &[u8], info: &SceneInfo) -> Result<Option<PixelWindow>, crate::error::Cause> {
+    let envelope = guarded(|| Ok(Geometry::from_wkb(wkb)?.envelope()))?;
+    let bounds = [envelope.MinX, envelope.MinY, envelope.MaxX, envelope.MaxY];
+    let Some([left, top, right, bottom]) = info.affine.pixel_bounds(bounds) else { return Ok(None) };
+    let clipped = |low: f64, high: f64, size: u32| {
+        let (low, high) = (low.floor().max(0.0), high.ceil().min(f64::from(size)));
+        (low < high).then_some((low as u32, (high - low) as u32))
+    };
+    let (cols, rows) = (clipped(left, right, info.size.width), clipped(top, bottom, info.size.height));
+    Ok(cols.zip(rows).map(|((col_off, width), (row_off, height))| PixelWindow { col_off, row_off, width, height }))
+}
