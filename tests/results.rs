@@ -66,9 +66,10 @@ fn styles_a_project_classes_and_optimized_rasters_are_there_when_asked_for_and_t
         outputs.class_raster = Some(out.path().join("classes.tif"));
         outputs.qgis_project = Some(out.path().join("look.qgz"));
         let outcome = trial.run().unwrap();
-        assert_eq!(outcome.files.len(), 8);
+        assert_eq!(outcome.files.len(), 9);
         let names = names_in(out.path());
         let expected = [
+            "classes.qml",
             "classes.tif",
             "look.qgz",
             "out.geojson",

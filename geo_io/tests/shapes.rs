@@ -47,6 +47,7 @@ fn context() -> GeoContext {
         pixel_size_m: None,
         notes: Vec::new(),
         block: (1, 1),
+        datetime: None,
     };
     GeoContext::new(&info).unwrap()
 }

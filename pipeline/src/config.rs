@@ -205,6 +205,8 @@ pub struct OutputConfig {
     pub styles: bool,
     /// A QGIS project of scene and outputs: `.qgs` or `.qgz`.
     pub qgis_project: Option<PathBuf>,
+    /// Whether a STAC Item is written beside the outputs.
+    pub stac: bool,
     /// Whether GeoJSON is written in longitude and latitude as RFC 7946 wants it.
     pub rfc7946: bool,
 }

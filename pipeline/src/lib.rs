@@ -4,6 +4,7 @@
 //! words are `model`'s; the two meet only here.
 
 pub mod batch;
+mod beside;
 pub mod budget;
 pub mod checkpoint;
 pub mod cli;
@@ -33,6 +34,7 @@ mod rows;
 pub mod run;
 pub mod scenes;
 pub mod setting;
+mod stac;
 pub mod stage;
 pub mod tiling;
 pub mod unit;

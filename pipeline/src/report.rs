@@ -75,6 +75,9 @@ pub struct ModelReport {
     pub device: String,
     /// Smallest and largest pixel it was trained at, in metres.
     pub pixel_size_m: Option<(f64, f64)>,
+    /// Its folder; empty where it has none. No part of what it is known by.
+    #[serde(skip)]
+    pub folder: PathBuf,
 }
 
 impl ModelReport {
@@ -91,6 +94,7 @@ impl ModelReport {
             frame_px: config.frame_px,
             device: String::new(),
             pixel_size_m: Some(config.pixel_size_m.into()),
+            folder: folder.to_owned(),
         })
     }
 }

@@ -126,6 +126,30 @@ impl PolygonArgs {
     }
 }
 
+/// What is written together with polygons and rasters.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct BesideArgs {
+    /// Write rasters as cloud-optimized GeoTIFFs, with overviews.
+    #[arg(long)]
+    cog: bool,
+    /// Write QGIS styles beside the outputs (*.qml), and into GeoPackages.
+    #[arg(long)]
+    styles: bool,
+    /// Write a STAC Item beside the outputs (*.stac.json).
+    #[arg(long)]
+    stac: bool,
+    /// Write GeoJSON in longitude and latitude as RFC 7946 wants it, instead of the scene's CRS.
+    #[arg(long)]
+    pub(crate) rfc7946: bool,
+}
+
+impl BesideArgs {
+    pub(crate) fn outputs(self) -> OutputConfig {
+        let Self { cog, styles, stac, rfc7946 } = self;
+        OutputConfig { cog, styles, stac, rfc7946, ..OutputConfig::default() }
+    }
+}
+
 /// What counts as found.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AnswerArgs {
