@@ -88,7 +88,7 @@ fn project_layers(names: &OutputNames, scene: &SceneInfo, prompts: &[String]) ->
             let part = format!("|layername={}", prompt.name);
             shown.push(Layer { part, ..layer(path, prompt.prompt, Style::Detections) });
         }
-    } else if let Some(path) = on_disk().next() {
+    } else if let Some(path) = on_disk().find(|path| !is(path, VectorFormat::GeoParquet)).or_else(|| on_disk().next()) {
         let in_degrees = VectorFormat::of(path).is_ok_and(|format| format.is_in_degrees(names.rfc7946));
         shown.push(Layer { in_degrees, ..layer(path, prompts.join(", "), Style::Detections) });
     }

@@ -3,6 +3,7 @@
 //! This crate knows time, threads, flags and the files a user names. Pixels and polygons are `geo_io`'s, tensors and
 //! words are `model`'s; the two meet only here.
 
+pub mod areas;
 pub mod batch;
 mod beside;
 pub mod budget;

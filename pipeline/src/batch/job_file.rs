@@ -102,7 +102,7 @@ impl PolygonFormats {
     /// The extensions, checked.
     fn extensions(&self) -> Result<Vec<&str>, String> {
         // Not .shp, which would be several files of which only one is known by name.
-        const KNOWN: [&str; 5] = ["geojson", "geojsonl", "geojsons", "gpkg", "fgb"];
+        const KNOWN: [&str; 6] = ["geojson", "geojsonl", "geojsons", "gpkg", "fgb", "parquet"];
         let extensions: Vec<&str> = match self {
             Self::One(none) if none == "none" => Vec::new(),
             Self::One(one) => vec![one],
@@ -135,6 +135,8 @@ pub struct JobOptions {
     fill_holes: Option<Spelled>,
     simplify: Option<Spelled>,
     connectivity: Option<Spelled>,
+    regularize: bool,
+    smooth: bool,
     tile_overlap: Option<Spelled>,
     resolution: Option<Spelled>,
     frame: Option<Spelled>,
@@ -334,6 +336,8 @@ impl JobFile {
             fill_holes: value("fill_holes", options.fill_holes.as_ref(), MinArea::from_str)?.unwrap_or(MinArea::Px(0)),
             simplify_px: value("simplify", options.simplify.as_ref(), parse_simplify)?,
             corners_connect: value("connectivity", options.connectivity.as_ref(), parse_connectivity)?.unwrap_or(false),
+            regularize: options.regularize,
+            smooth: options.smooth,
         })
     }
 

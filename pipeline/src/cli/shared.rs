@@ -112,6 +112,12 @@ pub(crate) struct PolygonArgs {
     /// Whether pixels that touch by a corner only are one polygon (8) or not (4).
     #[arg(long, value_name = "4|8", default_value = "4", value_parser = config::parse_connectivity)]
     connectivity: bool,
+    /// Draw what has straight walls at right angles, such as buildings, with just these.
+    #[arg(long)]
+    regularize: bool,
+    /// Round the corners of outlines.
+    #[arg(long)]
+    smooth: bool,
 }
 
 impl PolygonArgs {
@@ -122,6 +128,8 @@ impl PolygonArgs {
             fill_holes: self.fill_holes,
             simplify_px: self.simplify,
             corners_connect: self.connectivity,
+            regularize: self.regularize,
+            smooth: self.smooth,
         }
     }
 }

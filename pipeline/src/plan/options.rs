@@ -40,6 +40,10 @@ pub struct PlanOptions {
     pub raw_uncertainty: bool,
     pub rfc7946: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub regularize: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub smooth: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cog: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub styles: bool,
@@ -100,6 +104,8 @@ impl PlanOptions {
             on_bad_tile: run.on_bad_tile,
             raw_uncertainty: run.raw_uncertainty,
             rfc7946: run.outputs.rfc7946,
+            regularize: run.polygons.regularize,
+            smooth: run.polygons.smooth,
             cog: run.outputs.cog,
             styles: run.outputs.styles,
             stac: run.outputs.stac,
@@ -154,6 +160,8 @@ impl PlanOptions {
                 fill_holes: parsed(&self.fill_holes)?,
                 simplify_px: self.simplify,
                 corners_connect: self.connectivity == 8,
+                regularize: self.regularize,
+                smooth: self.smooth,
             },
             on_bad_tile: self.on_bad_tile,
             raw_uncertainty: self.raw_uncertainty,
