@@ -17,7 +17,7 @@ fn parsed(text: &str) -> Option<String> {
     let numbers = |text: &str, between: &[char]| -> Option<[u32; 3]> {
         let parts: Vec<&str> = text.split(between).collect();
         let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        let parts: Option<Vec<u32>> = parts.iter().map(|part| part.parse().ok().filter(|_| is_number(&part))).collect();
+        let parts: Option<Vec<u32>> = parts.iter().map(|part| part.parse().ok().filter(|_| is_number(part))).collect();
         parts?.try_into().ok()
     };
     let whole_seconds = time.trim_end_matches('Z').split('.').next()?;

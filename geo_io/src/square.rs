@@ -106,7 +106,7 @@ fn square_ring(ring: &LineString, along: Coord, wanted: f64) -> Option<LineStrin
         let corner = |number: usize| {
             let (one, next) = (walls[number].place, walls[(number + 1) % n].place);
             // A wall that runs along has a place across.
-            if (number % 2 == 0) == first_runs {
+            if number.is_multiple_of(2) == first_runs {
                 coord! { x: next, y: one }
             } else {
                 coord! { x: one, y: next }
@@ -128,7 +128,7 @@ fn grown(walls: &[Wall], first_runs: bool, by: f64) -> Vec<Wall> {
         let wall = walls[number];
         let ahead = (walls[(number + 1) % n].place - walls[(number + n - 1) % n].place).signum();
         // With rows downwards, on the right of a way along is more y, of a way across less x.
-        let outwards = if (number % 2 == 0) == first_runs { -ahead } else { ahead };
+        let outwards = if number.is_multiple_of(2) == first_runs { -ahead } else { ahead };
         Wall { place: wall.place + outwards * by, ..wall }
     };
     (0..n).map(moved).collect()
