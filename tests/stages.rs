@@ -295,7 +295,7 @@ fn polygons_alone_and_raster_alone_are_enough() {
 }
 
 #[test]
-fn a_detection_has_the_highest_presence_of_the_tiles_it_lies_in() {
+fn a_detection_knows_the_tiles_it_lies_in_and_their_highest_presence() {
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("scene.tif");
     // A speck, a bar that crosses tile rows, and a speck in the last tile; blue is row plus column.
@@ -313,6 +313,8 @@ fn a_detection_has_the_highest_presence_of_the_tiles_it_lies_in() {
     // lies in those from 0 and 32, column 10 in that from 0; row 100 and column 120 in those from 86.
     let presences: Vec<_> = detections.iter().map(|found| (found.presence.unwrap() * 255.0).round()).collect();
     assert_eq!(presences, [32.0, 86.0 + 86.0, 86.0 + 86.0]);
+    // The first speck lies in tiles from rows 0 and 32, the bar in all four rows of tiles and two columns, the last in one.
+    assert_eq!(detections.iter().map(|found| found.n_tiles).collect::<Vec<_>>(), [Some(2), Some(4 * 2), Some(1)]);
 }
 
 #[test]

@@ -36,6 +36,8 @@ fn planned(scene: &Path, out: &Path, prompts: &[&str], config: &RunConfig, tiles
         grid: [0, 0],
         vectors: vec![out.join("out.geojson")],
         raster: Some(out.join("out.tif")),
+        class_raster: None,
+        qgis_project: None,
         report: None,
     };
     plan.lay_out(scene, tiles_per_unit).unwrap();

@@ -33,7 +33,7 @@ const fn attribute(name: &'static str, short_name: &'static str, kind: Kind) -> 
 }
 
 /// All attributes.
-pub(crate) const ATTRIBUTES: [Attribute; 17] = [
+pub(crate) const ATTRIBUTES: [Attribute; 18] = [
     attribute("id", "id", Kind::Text),
     attribute("prompt", "prompt", Kind::Text),
     attribute("scene", "scene", Kind::Text),
@@ -50,6 +50,7 @@ pub(crate) const ATTRIBUTES: [Attribute; 17] = [
     attribute("expected_area_high_m2", "exp_hi_m2", Kind::Real),
     attribute("perimeter_m", "perim_m", Kind::Real),
     attribute("n_px", "n_px", Kind::Integer),
+    attribute("n_tiles", "n_tiles", Kind::Integer),
     attribute("touches_edge", "at_edge", Kind::Boolean),
 ];
 
@@ -87,6 +88,7 @@ impl<'a> Ranked<'a> {
             part_of_area(found.possible_share),
             metres(found.perimeter_m),
             Value::Integer(found.n_px),
+            found.n_tiles.map_or(Value::Unknown, Value::Integer),
             Value::Boolean(found.touches_edge),
         ]
     }

@@ -1,9 +1,12 @@
 //! One polygon on the map with what is known about it.
 
+use geo::{LineString, Polygon};
+
 use crate::error::GeoIoError;
 use crate::geodesy::GeoContext;
 use crate::grid::{MapPoint, PixelCorner};
-use crate::vectorize::{Component, HalfPixel, simplified};
+use crate::shaping::Shaping;
+use crate::vectorize::Component;
 use crate::window::PixelWindow;
 
 /// Rings in the CRS of the scene, closed (the first point is repeated at the end).
@@ -42,6 +45,8 @@ pub struct Detection {
     pub possible_share: f64,
     /// Highest presence of the tiles it lies in, of models that tell.
     pub presence: Option<f64>,
+    /// How many tiles saw some of it; `None` where no tiles are known, or the whole scene was seen at once.
+    pub n_tiles: Option<u64>,
     /// Area on the ellipsoid, `None` where it cannot be known.
     pub area_m2: Option<f64>,
     /// Length of all its rings on the ellipsoid, `None` where it cannot be known.
@@ -62,12 +67,13 @@ impl Detection {
     /// # Errors
     /// None at present: what cannot be measured, for want of a CRS or because it lies off the globe, is `None`.
     pub fn from_component(component: &Component, context: &GeoContext, prompt: &str) -> Result<Self, GeoIoError> {
-        Self::shaped(component, context, prompt, None)
+        Self::shaped(component, context, prompt, Shaping::default())
     }
 
-    /// The same with an outline of fewer corners: at most so many pixels inside the mask, and less than half a pixel
-    /// outside. Measures are those of the pixels. Detections of one prompt do not overlap afterwards either, provided the
-    /// components know their saddles.
+    /// The same with an outline of another shape. Measures are those of the pixels.
+    ///
+    /// Components must know their saddles where [`Shaping::needs_saddles`]. Detections of one prompt do not overlap
+    /// afterwards either, unless one of them was squared.
     ///
     /// # Errors
     /// None at present.
@@ -75,37 +81,23 @@ impl Detection {
         component: &Component,
         context: &GeoContext,
         prompt: &str,
-        simplify_px: Option<f64>,
+        shaping: Shaping,
     ) -> Result<Self, GeoIoError> {
         let affine = context.affine();
         // Seen on the map, the outside of a component runs clockwise when rows run downwards there.
         let turns_over = affine.determinant() < 0.0;
-        let placed = |points: &mut dyn Iterator<Item = MapPoint>| -> Vec<MapPoint> {
-            let mut points: Vec<MapPoint> = points.collect();
+        let placed = |ring: &LineString| -> Vec<MapPoint> {
+            let mut points: Vec<MapPoint> = ring.0.iter().map(|at| affine.point(at.x, at.y)).collect();
             if turns_over {
                 points.reverse();
             }
             points
         };
-        let exact = |ring: &Vec<PixelCorner>| placed(&mut ring.iter().map(|corner| affine.pixel_to_map(*corner)));
-        let half = |point: HalfPixel| affine.point(point.col as f64 / 2.0, point.row as f64 / 2.0);
-        let geometry = match simplify_px {
-            None => component
-                .parts
-                .iter()
-                .map(|part| DetectionPolygon {
-                    shell: exact(&part.shell),
-                    holes: part.holes.iter().map(exact).collect(),
-                })
-                .collect(),
-            Some(tolerance) => simplified(&component.parts, &component.saddles, tolerance)
-                .into_iter()
-                .map(|rings| {
-                    let mut rings = rings.into_iter().map(|ring| placed(&mut ring.into_iter().map(half)));
-                    DetectionPolygon { shell: rings.next().unwrap_or_default(), holes: rings.collect() }
-                })
-                .collect(),
+        let part = |part: Polygon| DetectionPolygon {
+            shell: placed(part.exterior()),
+            holes: part.interiors().iter().map(placed).collect(),
         };
+        let geometry = shaping.outline(component).into_iter().map(part).collect();
         let measures = context.measure_all(&component.parts);
         let (col, row) = centre_of_mass(component);
         let (first_row, first_col) = context.origin();
@@ -126,6 +118,7 @@ impl Detection {
             sure_share: mask_share * stats.sure_share,
             possible_share: mask_share * stats.possible_share,
             presence: stats.presence,
+            n_tiles: stats.n_tiles,
             area_m2: measures.map(|measures| measures.area_m2),
             perimeter_m: measures.map(|measures| measures.perimeter_m),
             n_px: component.n_px,

@@ -29,9 +29,8 @@ impl LonLat {
     /// When a corner is not on the globe.
     pub(crate) fn carry(&self, polygon: &DetectionPolygon) -> Result<MultiPolygon, GdalFailure> {
         let shell = self.ring(&polygon.shell)?;
-        let holes = polygon.holes.iter().map(|hole| Ok(beside(self.ring(hole)?, &shell)));
-        let holes = holes.collect::<Result<Vec<_>, _>>()?;
-        Ok(cut(&Polygon::new(shell, holes)))
+        let holes = polygon.holes.iter().map(|hole| self.ring(hole)).collect::<Result<Vec<_>, _>>()?;
+        Ok(placed(shell, holes))
     }
 
     /// All parts of a detection, as [`LonLat::carry`] carries each.
@@ -86,6 +85,19 @@ fn unrolled(x: &[f64], y: &[f64]) -> LineString {
     LineString::new(coords)
 }
 
+/// A shell with its holes between -180 and 180 degrees. A hole round a pole is no ring within its shell there: both reach
+/// the pole, and so it is taken off.
+fn placed(shell: LineString, holes: Vec<LineString>) -> MultiPolygon {
+    let (round_pole, plain): (Vec<_>, Vec<_>) = holes.into_iter().partition(has_pole);
+    let plain = plain.into_iter().map(|hole| beside(hole, &shell)).collect();
+    let ground = cut(&Polygon::new(shell, plain));
+    if round_pole.is_empty() {
+        return ground;
+    }
+    let without = round_pole.into_iter().map(|hole| cut(&Polygon::new(hole, Vec::new())));
+    without.fold(ground, |ground, hole| ground.difference(&hole)).orient(Direction::Default)
+}
+
 /// A hole moved by whole turns so that it lies where its shell does.
 fn beside(hole: LineString, shell: &LineString) -> LineString {
     let west = |ring: &LineString| ring.0.iter().map(|coord| coord.x).fold(f64::INFINITY, f64::min);
@@ -110,7 +122,19 @@ fn cut(polygon: &Polygon) -> MultiPolygon {
         };
         parts.extend(inside.0.into_iter().map(|part| moved(&part, shift)));
     }
-    MultiPolygon::new(parts).orient(Direction::Default)
+    let parts = MultiPolygon::new(parts);
+    if has_pole(polygon.exterior()) {
+        // Where a ring round a pole was opened, two parts share an edge now that was none.
+        let none = MultiPolygon::new(Vec::new());
+        let whole = parts.iter().fold(none, |all, part| all.union(part)).orient(Direction::Default);
+        return MultiPolygon::new(whole.iter().map(|part| moved(part, 0.0)).collect());
+    }
+    parts.orient(Direction::Default)
+}
+
+/// Whether a ring goes round a pole, which is its far side then.
+fn has_pole(ring: &LineString) -> bool {
+    ring.0.iter().any(|coord| coord.y.abs() >= 90.0)
 }
 
 fn moved(polygon: &Polygon, shift: f64) -> Polygon {
@@ -161,6 +185,16 @@ mod tests {
         );
         assert_eq!(beside(square(170.0, 2.0), &wide).0[0].x, 170.0);
         assert_eq!(beside(square(-178.0, 2.0), &square(175.0, 20.0)).0[0].x, 182.0);
+    }
+
+    #[test]
+    fn what_lies_round_a_hole_with_the_pole_in_it_is_a_band() {
+        let ring = |first: f64, latitude: f64| unrolled(&[first, first + 120.0, first - 120.0], &[latitude; 3]);
+        // The hole begins at another longitude than the shell.
+        let band = placed(ring(10.0, 80.0), vec![ring(70.0, 85.0)]);
+        assert!((band.unsigned_area() - 360.0 * 5.0).abs() < 1e-3, "{band:?}");
+        assert!(geo::Validation::is_valid(&band));
+        assert!(band.iter().flat_map(|part| &part.exterior().0).all(|coord| coord.y < 85.0 + 1e-9));
     }
 
     #[test]

@@ -289,7 +289,8 @@ fn feature_of<'a>(ranked: &Ranked, several_parts: bool, definition: &'a Defn) ->
     Ok(feature)
 }
 
-fn geometry_of(parts: &[DetectionPolygon], several_parts: bool) -> Result<Geometry, GdalError> {
+/// The parts as one geometry of GDAL.
+pub(crate) fn geometry_of(parts: &[DetectionPolygon], several_parts: bool) -> Result<Geometry, GdalError> {
     if let ([part], false) = (parts, several_parts) {
         return polygon_of(part);
     }

@@ -14,6 +14,7 @@ use crate::geodesy::GeoContext;
 use crate::georeference::{self, Lost};
 use crate::grid::PixelSize;
 use crate::handle::{BlockMemory, Handle, Layout};
+use crate::moment;
 use crate::pixels::{PixelReader, ValiditySource};
 use crate::scaling::{ScaleChoice, ScalingInfo};
 use crate::statistics;
@@ -67,6 +68,8 @@ pub struct SceneInfo {
     pub notes: Vec<String>,
     /// Width and height of the blocks the file is stored in.
     pub block: (u32, u32),
+    /// When it was taken, as it says itself: in UTC, as RFC 3339 writes it.
+    pub datetime: Option<String>,
 }
 
 /// Pixels of a window on the 8-bit scale.
@@ -136,6 +139,7 @@ impl Scene {
             pixel_size_m,
             notes,
             block: block_of(&dataset, &reader),
+            datetime: moment::of(&dataset),
         };
         let pixel_bytes = dataset.rasterbands().flatten().map(|band| u64::from(band.band_type().bytes())).sum();
         let handle = Handle::new(dataset, Layout { size, block: info.block, pixel_bytes });

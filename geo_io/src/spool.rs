@@ -10,6 +10,8 @@ use crate::window::PixelWindow;
 
 /// Steps of the uncertainty that ranks tell apart: what files say of it has six decimals.
 const STEPS: usize = 1_000_000;
+/// Stands for a number of tiles that is not known.
+const NO_TILES: u64 = u64::MAX;
 
 /// Files without a name that hold detections, one for each prompt, in the order they came.
 ///
@@ -138,7 +140,8 @@ fn write_detection(file: &mut impl Write, detection: &Detection) -> io::Result<(
         file.write_all(&number.to_le_bytes())?;
     }
     let PixelWindow { col_off, row_off, width, height } = detection.bbox;
-    for number in [detection.n_px, u64::from(detection.touches_edge)]
+    let n_tiles = detection.n_tiles.unwrap_or(NO_TILES);
+    for number in [detection.n_px, n_tiles, u64::from(detection.touches_edge)]
         .into_iter()
         .chain([col_off, row_off, width, height].map(u64::from))
     {
@@ -170,7 +173,8 @@ fn read_detection(file: &mut impl Read) -> io::Result<Detection> {
     let centroid = MapPoint { x: real()?, y: real()? };
     let (presence, area_m2, perimeter_m) = (known(real()?), known(real()?), known(real()?));
     let mut whole = || read_eight(file).map(u64::from_le_bytes);
-    let (n_px, touches_edge) = (whole()?, whole()? == 1);
+    let (n_px, n_tiles, touches_edge) = (whole()?, whole()?, whole()? == 1);
+    let n_tiles = (n_tiles != NO_TILES).then_some(n_tiles);
     let mut side = || whole().and_then(|side| u32::try_from(side).map_err(io::Error::other));
     let bbox = PixelWindow { col_off: side()?, row_off: side()?, width: side()?, height: side()? };
     let (id, prompt) = (read_text(file)?, read_text(file)?);
@@ -201,6 +205,7 @@ fn read_detection(file: &mut impl Read) -> io::Result<Detection> {
         sure_share,
         possible_share,
         presence,
+        n_tiles,
         area_m2,
         perimeter_m,
         n_px,
@@ -250,6 +255,7 @@ mod tests {
             sure_share: 0.5,
             possible_share: 1.0,
             presence: Some(0.97),
+            n_tiles: Some(3),
             area_m2: None,
             perimeter_m: Some(12.5),
             n_px: 7,

@@ -22,17 +22,19 @@ pub struct SceneStrip {
     pub mask: Vec<u8>,
     /// The scorer's own map, when it was asked for; NaN where there is no result.
     pub raw_uncertainty: Option<Vec<f32>>,
-    /// The tiles that rows of the strip lie in, of models that tell a presence.
-    pub presences: Vec<TilePresence>,
+    /// The tiles that rows of the strip lie in and that the model has answered.
+    pub tiles: Vec<StripTile>,
 }
 
-/// How likely it is, for a model, that a tile holds what is asked for at all.
+/// A tile that rows of a strip lie in.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TilePresence {
-    /// Rows of the scene that the tile covers.
+pub struct StripTile {
+    /// What it is told apart by from others of the scene.
+    pub number: u32,
+    /// Rows of the scene that it covers.
     pub rows: Range<u32>,
-    /// Columns of the scene that the tile covers.
+    /// Columns of the scene that it covers.
     pub cols: Range<u32>,
-    /// The presence, 0 to 1.
-    pub presence: f32,
+    /// How likely it is, 0 to 1, that it holds what is asked for at all; of models that tell.
+    pub presence: Option<f32>,
 }

@@ -7,6 +7,7 @@ use crate::detection::Detection;
 use crate::error::GeoIoError;
 use crate::geojson_writer::{GeoJsonWriter, Layout};
 use crate::ogr_writer::{OgrFormat, OgrWriter};
+use crate::parquet_writer::ParquetWriter;
 use crate::scene::SceneInfo;
 use crate::spool::Spool;
 use crate::write_guard::{PendingOutput, STANDARD_OUTPUT, folder_of};
@@ -26,6 +27,8 @@ pub enum VectorFormat {
     FlatGeobuf,
     /// `.shp`, with names of ten characters.
     Shapefile,
+    /// `.parquet`, `.geoparquet`
+    GeoParquet,
 }
 
 impl VectorFormat {
@@ -45,15 +48,10 @@ impl VectorFormat {
             Some("gpkg") => Ok(Self::GeoPackage),
             Some("fgb") => Ok(Self::FlatGeobuf),
             Some("shp") => Ok(Self::Shapefile),
-            Some("parquet" | "geoparquet") => Err(GeoIoError::Usage {
-                reason: format!(
-                    "output {}: GeoParquet is not written; write a .fgb or .gpkg and convert it (ogr2ogr OUT.parquet IN.fgb, with a GDAL that has the Parquet driver)",
-                    out.display()
-                ),
-            }),
+            Some("parquet" | "geoparquet") => Ok(Self::GeoParquet),
             _ => Err(GeoIoError::Usage {
                 reason: format!(
-                    "output {} must end in .geojson, .geojsonl, .geojsons, .gpkg, .fgb or .shp",
+                    "output {} must end in .geojson, .geojsonl, .geojsons, .gpkg, .fgb, .parquet or .shp",
                     out.display()
                 ),
             }),
@@ -70,7 +68,7 @@ impl VectorFormat {
         match self {
             Self::GeoJson => rfc7946,
             Self::GeoJsonLines | Self::GeoJsonRecords => true,
-            Self::GeoPackage | Self::FlatGeobuf | Self::Shapefile => false,
+            Self::GeoPackage | Self::FlatGeobuf | Self::Shapefile | Self::GeoParquet => false,
         }
     }
 
@@ -139,6 +137,7 @@ pub struct VectorWriter {
 enum Format {
     GeoJson(Box<GeoJsonWriter>),
     Ogr(Box<OgrWriter>),
+    Parquet(Box<ParquetWriter>),
 }
 
 impl VectorWriter {
@@ -173,6 +172,7 @@ impl VectorWriter {
                 VectorFormat::GeoPackage => ogr(OgrFormat::GeoPackage)?,
                 VectorFormat::FlatGeobuf => ogr(OgrFormat::FlatGeobuf)?,
                 VectorFormat::Shapefile => ogr(OgrFormat::Shapefile)?,
+                VectorFormat::GeoParquet => Format::Parquet(Box::new(ParquetWriter::create(out, info, options)?)),
             });
         }
         let first = outs.first().cloned().unwrap_or_default();
@@ -208,6 +208,7 @@ impl VectorWriter {
                 match format {
                     Format::GeoJson(writer) => writer.write(&ranked)?,
                     Format::Ogr(writer) => writer.write(&ranked)?,
+                    Format::Parquet(writer) => writer.write(&ranked)?,
                 }
             }
         }
@@ -216,6 +217,7 @@ impl VectorWriter {
             pending = pending.merge(match format {
                 Format::GeoJson(writer) => writer.finish()?,
                 Format::Ogr(writer) => writer.finish()?,
+                Format::Parquet(writer) => writer.finish()?,
             });
         }
         Ok(pending)
@@ -228,7 +230,7 @@ mod tests {
 
     #[test]
     fn an_unknown_extension_is_refused_with_those_that_are_known() {
-        for name in ["a.kml", "a", "a.parquet"] {
+        for name in ["a.kml", "a", "a.arrow"] {
             let error = VectorFormat::of(Path::new(name)).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(".gpkg"), "{error}");
         }

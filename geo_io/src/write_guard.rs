@@ -222,6 +222,11 @@ impl PendingOutput {
         Ok(done.into_iter().map(|(path, _)| path).collect())
     }
 
+    /// Each file as it lies there now and under its final name.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &Path)> {
+        self.files.iter().map(|file| (file.path(), file.target()))
+    }
+
     /// Both, to be committed together.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {

@@ -5,7 +5,7 @@
 use gdal::vector::{Geometry, OGRwkbGeometryType};
 use geo_io::{
     Affine, Component, Connectivity, Detection, DetectionPolygon, GeoContext, MapPoint, PixelSize, ScalingInfo,
-    SceneCrs, SceneInfo, SceneStrip, StripVectorizer, VectorizeOptions,
+    SceneCrs, SceneInfo, SceneStrip, Shaping, StripVectorizer, VectorizeOptions,
 };
 
 fn components(mask: &[u8], width: usize, strip_rows: usize, options: VectorizeOptions) -> Vec<Component> {
@@ -47,12 +47,17 @@ fn context() -> GeoContext {
         pixel_size_m: None,
         notes: Vec::new(),
         block: (1, 1),
+        datetime: None,
     };
     GeoContext::new(&info).unwrap()
 }
 
 fn geometry(component: &Component, simplify_px: Option<f64>) -> Geometry {
-    let detection = Detection::shaped(component, &context(), "x", simplify_px).unwrap();
+    shaped(component, Shaping { simplify_px, ..Shaping::default() })
+}
+
+fn shaped(component: &Component, shaping: Shaping) -> Geometry {
+    let detection = Detection::shaped(component, &context(), "x", shaping).unwrap();
     let polygon = |part: &DetectionPolygon| {
         let mut polygon = Geometry::empty(OGRwkbGeometryType::wkbPolygon).unwrap();
         for points in std::iter::once(&part.shell).chain(&part.holes) {
@@ -175,6 +180,133 @@ fn simplified_outlines_are_valid_and_near_the_mask_and_do_not_overlap() {
         }
     }
     assert!(fewer.0 < fewer.1, "{fewer:?} corners");
+}
+
+#[test]
+fn round_outlines_are_valid_and_do_not_overlap() {
+    let mut rounder = 0;
+    for (round, (mask, width)) in masks(700).enumerate() {
+        let shaping = Shaping { simplify_px: [None, Some(1.0), Some(3.0)][round % 3], smooth: true, regularize: false };
+        for connectivity in [Connectivity::Four, Connectivity::Eight] {
+            let options = VectorizeOptions { connectivity, with_saddles: true, ..Default::default() };
+            let found = components(&mask, width, 3, options);
+            let shapes: Vec<Geometry> = found.iter().map(|component| shaped(component, shaping)).collect();
+            for (component, shape) in found.iter().zip(&shapes) {
+                let say = || format!("{shaping:?}, {connectivity:?}, width {width}: {mask:?} {}", shape.wkt().unwrap());
+                assert!(shape.is_valid(), "{}", say());
+                let plain = Shaping { simplify_px: Some(shaping.simplify_px.unwrap_or(0.5)), ..Default::default() };
+                rounder += usize::from(shape.wkt().unwrap() != self::shaped(component, plain).wkt().unwrap());
+                let added = shape.difference(&geometry(component, None).buffer(0.501, 8).unwrap()).unwrap();
+                assert!(added.area() < 1e-6, "too much is added: {}", say());
+            }
+            for (index, one) in shapes.iter().enumerate() {
+                for other in &shapes[index + 1..] {
+                    let shared = one.intersection(other).map_or(0.0, |shared| shared.area());
+                    assert!(shared < 1e-9, "{shaping:?}, {connectivity:?}, width {width}: {mask:?}");
+                }
+            }
+        }
+    }
+    assert!(rounder > 2_000, "{rounder} outlines were rounded");
+}
+
+/// The only component of pixels whose middles fulfil a condition, of a square mask.
+fn drawn(side: usize, is_inside: impl Fn(f64, f64) -> bool) -> Component {
+    let middle = |index: usize| (index as f64 + 0.5, 0.5);
+    let mask: Vec<u8> =
+        (0..side * side).map(|index| u8::from(is_inside(middle(index % side).0, middle(index / side).0))).collect();
+    let options = VectorizeOptions { with_saddles: true, ..Default::default() };
+    components(&mask, side, side, options).pop().unwrap()
+}
+
+/// Coordinates along and across a direction, from the middle of a mask of 80 pixels.
+fn turned(degrees: f64) -> impl Fn(f64, f64) -> (f64, f64) {
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    move |x, y| ((x - 40.0) * cos + (y - 40.0) * sin, (y - 40.0) * cos - (x - 40.0) * sin)
+}
+
+const SQUARED: Shaping = Shaping { simplify_px: None, regularize: true, smooth: false };
+
+/// The corners of each ring of the only part.
+fn corners(shape: &Geometry) -> Vec<usize> {
+    let part = shape.get_geometry(0);
+    (0..part.geometry_count()).map(|ring| part.get_geometry(ring).point_count() - 1).collect()
+}
+
+#[test]
+fn buildings_at_any_angle_become_rectangles_and_ls_of_their_own_size() {
+    for degrees in [0.0, 7.0, 20.0, 33.0, 45.0, 71.0, 90.0] {
+        let turned = turned(degrees);
+        // Walls that are half a pixel off here and there, and corners that are cut, as masks of models are.
+        let wobble = |along: f64| 0.5 * (along / 3.0).sin();
+        let house = drawn(80, |x, y| {
+            let (a, b) = turned(x, y);
+            let inside = a.abs() < 20.0 + wobble(b) && b.abs() < 12.0 + wobble(a);
+            inside && a.abs() + b.abs() < 30.0
+        });
+        let shape = shaped(&house, SQUARED);
+        assert!(shape.is_valid());
+        assert_eq!(corners(&shape), [4], "{degrees}: {}", shape.wkt().unwrap());
+        assert!((shape.area() - 960.0).abs() < 960.0 * 0.04, "{degrees}: {}", shape.area());
+        let l = drawn(80, |x, y| {
+            let (a, b) = turned(x, y);
+            a.abs() < 22.0 && b.abs() < 22.0 && !(a > 0.0 && b > 0.0)
+        });
+        let shape = shaped(&l, SQUARED);
+        assert_eq!(corners(&shape), [6], "{degrees}: {}", shape.wkt().unwrap());
+        let expected = 44.0 * 44.0 - 22.0 * 22.0;
+        assert!((shape.area() - expected).abs() < expected * 0.03, "{degrees}: {}", shape.area());
+    }
+}
+
+#[test]
+fn a_courtyard_is_squared_with_its_building() {
+    let turned = turned(25.0);
+    let ring = drawn(80, |x, y| {
+        let (a, b) = turned(x, y);
+        a.abs() < 25.0 && b.abs() < 20.0 && !(a.abs() < 12.0 && b.abs() < 8.0)
+    });
+    let shape = shaped(&ring, SQUARED);
+    assert_eq!(corners(&shape), [4, 4], "{}", shape.wkt().unwrap());
+    let expected = 50.0 * 40.0 - 24.0 * 16.0;
+    assert!((shape.area() - expected).abs() < expected * 0.03, "{}", shape.area());
+}
+
+#[test]
+fn what_has_no_walls_at_right_angles_or_is_cut_off_is_left_as_it_was() {
+    let disc = drawn(80, |x, y| (x - 40.0).hypot(y - 40.0) < 17.0);
+    let triangle = drawn(80, |x, y| y > 15.0 && y < 60.0 && (x - 40.0).abs() < (y - 15.0) * 0.6);
+    let river = drawn(80, |x, y| (y - 40.0 - 12.0 * (x / 9.0).sin()).abs() < 4.0 && x > 2.0 && x < 78.0);
+    let at_the_edge = drawn(80, |x, y| x < 20.0 && y > 10.0 && y < 30.0);
+    let tank = drawn(80, |x, y| (x - 40.0).hypot(y - 40.0) < 6.0);
+    for component in [disc, tank, triangle, river, at_the_edge] {
+        let shape = shaped(&component, SQUARED);
+        assert_eq!(shape.wkt().unwrap(), geometry(&component, None).wkt().unwrap());
+        let round = shaped(&component, Shaping { smooth: true, ..SQUARED });
+        assert!(round.wkt().unwrap() != shape.wkt().unwrap(), "what is not squared is smoothed");
+    }
+}
+
+#[test]
+fn squared_outlines_of_noise_are_valid_and_near_it() {
+    let (mut changed, mut noise) = (0, Noise(11));
+    for _ in 0..60 {
+        // Blocks of six pixels, of which one in thirty is wrong.
+        let (width, blocks) = (60, noise.mask(10, 10, 45));
+        let block = |index: usize| blocks[index / width / 6 * 10 + index % width / 6];
+        let mask: Vec<u8> = (0..width * width).map(|index| block(index) ^ u8::from(noise.next() % 30 == 0)).collect();
+        let options = VectorizeOptions { with_saddles: true, fill_holes_px: 4, ..Default::default() };
+        for component in components(&mask, width, 3, options) {
+            let (shape, exact) = (shaped(&component, SQUARED), geometry(&component, None));
+            assert!(shape.is_valid(), "{mask:?} {width}");
+            let shared = shape.intersection(&exact).unwrap().area();
+            assert!(shared >= 0.85 * (shape.area() + exact.area() - shared), "{mask:?} {width}");
+            let beyond = shape.difference(&exact.buffer(3.01, 8).unwrap()).unwrap();
+            assert!(beyond.area() < 1e-6, "{mask:?} {width}");
+            changed += usize::from(shape.wkt().unwrap() != exact.wkt().unwrap());
+        }
+    }
+    assert!(changed > 10, "{changed} outlines were squared");
 }
 
 #[test]

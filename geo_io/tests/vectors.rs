@@ -2,44 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
+mod drawn;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use drawn::{GRIDS, UTM_33, detections, scene};
 use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
-use gdal::vector::LayerAccess;
+use gdal::vector::{Geometry, LayerAccess};
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
-use geo_io::{
-    Affine, Detection, ErrorKind, GeoContext, MapPoint, PainterOptions, PixelSize, PromptLayer, Scene, SceneInfo,
-    SceneOptions, ScenePainter, SceneStrip, StripVectorizer, VectorOptions, VectorWriter, VectorizeOptions,
-};
-
-const UTM_33: &str = "EPSG:32633";
-const OWN_CRS: &str = "+proj=tmerc +lat_0=27.6 +lon_0=85.5 +x_0=1000 +y_0=2000 +ellps=WGS84 +units=m";
-
-fn scene(folder: &Path, crs: &str, affine: [f64; 6]) -> SceneInfo {
-    let path = folder.join("scene.tif");
-    let size = PixelSize { width: 8, height: 6 };
-    let options = PainterOptions { overwrite: true, ..Default::default() };
-    let mut painter = ScenePainter::create(&path, size, Affine(affine), crs, &options).unwrap();
-    painter.write_rows(0, 6, &[50; 8 * 6 * 3], None).unwrap();
-    painter.finish().unwrap().commit().unwrap();
-    let info = Scene::open(path.as_os_str(), &SceneOptions::default()).unwrap().info().clone();
-    fs::remove_file(path).unwrap();
-    info
-}
-
-/// A frame with an island in it, and a bar.
-fn detections(info: &SceneInfo, prompt: &str) -> Vec<Detection> {
-    let rows = ["#####..#", "#...#..#", "#.#.#..#", "#...#..#", "#####..#", "........"];
-    let mask: Vec<u8> = rows.iter().flat_map(|row| row.bytes().map(|letter| u8::from(letter == b'#'))).collect();
-    let (probability, uncertainty) = (vec![0.75; mask.len()], vec![0.25; mask.len()]);
-    let strip = SceneStrip { rows: 6, width: 8, probability, uncertainty, mask, ..Default::default() };
-    let mut vectorizer = StripVectorizer::new(8, 6, VectorizeOptions::default());
-    let mut components = vectorizer.push(&strip);
-    components.extend(vectorizer.finish());
-    let context = GeoContext::new(info).unwrap();
-    components.iter().map(|component| Detection::from_component(component, &context, prompt).unwrap()).collect()
-}
+use geo_io::{Detection, ErrorKind, MapPoint, PromptLayer, SceneInfo, VectorOptions, VectorWriter};
 
 fn write(out: &Path, info: &SceneInfo, detections: &[Detection], options: &VectorOptions) {
     let mut writer = VectorWriter::create(out, info, options).unwrap();
@@ -53,7 +25,7 @@ fn read(path: &Path) -> Dataset {
     Dataset::open_ex(path, DatasetOptions { open_flags: GdalOpenFlags::GDAL_OF_VECTOR, ..Default::default() }).unwrap()
 }
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "id",
     "prompt",
     "scene",
@@ -70,9 +42,10 @@ const NAMES: [&str; 17] = [
     "expected_area_high_m2",
     "perimeter_m",
     "n_px",
+    "n_tiles",
     "touches_edge",
 ];
-const SHORT_NAMES: [&str; 17] = [
+const SHORT_NAMES: [&str; 18] = [
     "id",
     "prompt",
     "scene",
@@ -89,6 +62,7 @@ const SHORT_NAMES: [&str; 17] = [
     "exp_hi_m2",
     "perim_m",
     "n_px",
+    "n_tiles",
     "at_edge",
 ];
 
@@ -123,7 +97,7 @@ fn check(path: &Path, crs: &str, scene: &SceneInfo, detections: &[Detection]) {
         assert_eq!(feature.field_as_integer64(3).unwrap(), Some(order + 1));
         assert_eq!((real(4), real(6)), (Some(0.75), Some(0.25)));
         assert_eq!(feature.field_as_integer64(15).unwrap(), Some(detection.n_px as i64));
-        assert_eq!(feature.field_as_integer(16).unwrap(), Some(i32::from(detection.touches_edge)));
+        assert_eq!(feature.field_as_integer(17).unwrap(), Some(i32::from(detection.touches_edge)));
         let area = detection.area_m2.unwrap();
         for (index, part) in [(10, 1.0), (11, 0.75), (12, 0.0), (13, 1.0)] {
             assert!((real(index).unwrap() - area * part).abs() < 1e-3, "{} of {}", names[index], path.display());
@@ -155,25 +129,7 @@ fn check(path: &Path, crs: &str, scene: &SceneInfo, detections: &[Detection]) {
 #[test]
 fn every_format_keeps_crs_corners_and_attributes_on_any_grid() {
     let folder = tempfile::tempdir().unwrap();
-    let grids: [(&str, [f64; 6]); 10] = [
-        (UTM_33, [500_000.0, 0.066, 0.0, 5_000_000.0, 0.0, -0.066]),
-        ("EPSG:32733", [500_000.0, 0.5, 0.0, 8_000_000.0, 0.0, -0.5]),
-        // Turned and without a code.
-        (OWN_CRS, [1000.0, 0.06, 0.02, 2000.0, 0.02, -0.06]),
-        // South-up.
-        ("EPSG:25833", [600_000.0, 2.0, 0.0, 5_000_000.0, 0.0, 2.0]),
-        // Northing first by its authority.
-        ("EPSG:2193", [1_600_000.0, 2.0, 0.0, 5_400_000.0, 0.0, -2.0]),
-        // Feet.
-        ("EPSG:2263", [980_000.0, 1.0, 0.0, 190_000.0, 0.0, -1.0]),
-        // Pixels that are not square.
-        ("EPSG:4326", [85.5, 6e-7, 0.0, 27.6, 0.0, -5e-7]),
-        ("EPSG:4269", [-105.0, 1e-5, 0.0, 40.0, 0.0, -1e-5]),
-        // Near the south pole.
-        ("EPSG:3031", [-1000.0, 100.0, 0.0, 1000.0, 0.0, -100.0]),
-        ("EPSG:3857", [9_512_345.678_901, 0.066, 0.0, 3_198_765.432_1, 0.0, -0.066]),
-    ];
-    for (crs, affine) in grids {
+    for (crs, affine, in_degrees_too) in GRIDS {
         let info = scene(folder.path(), crs, affine);
         let detections = detections(&info, "a \"roof\", 屋顶");
         let names = ["out.geojson", "out.geojsonl", "out.geojsons", "out.gpkg", "out.fgb", "out.shp"];
@@ -185,9 +141,23 @@ fn every_format_keeps_crs_corners_and_attributes_on_any_grid() {
         for out in &outs {
             let in_degrees = out.extension().unwrap().to_str().unwrap().starts_with("geojson")
                 && out.extension().unwrap() != "geojson";
-            // The pole itself has no longitude to compare by; there the sequence is only read.
-            if !(in_degrees && crs == "EPSG:3031") {
-                check(out, if in_degrees { "EPSG:4326" } else { crs }, &info, &detections);
+            if !in_degrees {
+                check(out, crs, &info, &detections);
+            } else if in_degrees_too {
+                check(out, "EPSG:4326", &info, &detections);
+            } else {
+                let dataset = read(out);
+                let mut layer = dataset.layer(0).unwrap();
+                let geometries: Vec<_> = layer.features().map(|found| found.geometry().unwrap().clone()).collect();
+                assert_eq!(geometries.len(), 3, "{crs}");
+                assert!(geometries.iter().all(|geometry| geometry.is_valid()), "{crs}");
+                let on_globe = |geometry: &Geometry| {
+                    let reach = geometry.envelope();
+                    reach.MinX >= -180.0 && reach.MaxX <= 180.0 && reach.MinY >= -90.0 && reach.MaxY <= 90.0
+                };
+                for geometry in &geometries {
+                    assert!(on_globe(geometry), "{crs}: {}", geometry.wkt().unwrap());
+                }
             }
         }
     }

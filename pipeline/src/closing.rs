@@ -16,6 +16,7 @@ use crate::report::{
 };
 use crate::run::Outcome;
 use crate::setting::Setting;
+use crate::stac::{self, ItemRequest};
 use crate::stage::infer::InferStage;
 use crate::stage::recall::RecallStage;
 use crate::stage::record::RecordStage;
@@ -121,6 +122,8 @@ impl Closing {
                 max_uncertainty: config.polygons.max_uncertainty,
                 fill_holes: config.polygons.fill_holes.to_string(),
                 simplify_px: config.polygons.simplify_px,
+                regularize: config.polygons.regularize,
+                smooth: config.polygons.smooth,
                 connectivity: config.polygons.connectivity(),
                 batch: config.batch,
                 raw_uncertainty: config.raw_uncertainty,
@@ -145,7 +148,14 @@ impl Closing {
         let Setting { info, prompts, config, .. } = &self.setting;
         let prompts: Vec<String> = prompts.iter().map(|prompt| prompt.text.clone()).collect();
         let companions = companions::pending(&self.names, info, &prompts, config.outputs.overwrite)?;
-        let files = written.pending.merge(own).merge(companions).commit()?;
+        let mut pending = written.pending.merge(own).merge(companions);
+        if let Some(path) = &self.names.stac {
+            let (cog, output) = (config.outputs.cog, &self.setting.output);
+            let request = ItemRequest { path, names: &self.names, output, report: &report, cog, pending: &pending };
+            let item = pending_file(path, config.outputs.overwrite, stac::item(&request)?.as_bytes())?;
+            pending = pending.merge(item);
+        }
+        let files = pending.commit()?;
         for (stage, took) in &report.seconds {
             tracing::info!("{stage}: {took:.3} s");
         }
@@ -168,6 +178,7 @@ impl Closing {
             below_min_area: written.found.below_min_area[i],
             too_uncertain: written.found.too_uncertain[i],
             mask_px: written.found.mask_px[i],
+            areas: written.found.areas[i].rounded(),
             frame_words: self.setting.prompts[i].frame_words.clone(),
             frame: self.setting.views.frames[i],
             presence: self.presence(counts, i),

@@ -25,6 +25,7 @@ pub(crate) fn style_files(names: &OutputNames) -> Vec<(PathBuf, Vec<Style>)> {
         add(raster, Style::Probability);
         add(&mask_of(raster), Style::Mask);
     }
+    names.class_raster.iter().for_each(|raster| add(raster, Style::Classes));
     files
 }
 
@@ -42,9 +43,13 @@ pub(crate) fn vector_styles(vectors: &[PathBuf]) -> Vec<(PathBuf, Vec<Style>)> {
 }
 
 /// Writes style files aside.
-pub(crate) fn styles_of(files: &[(PathBuf, Vec<Style>)], overwrite: bool) -> Result<PendingOutput, PipelineError> {
+pub(crate) fn styles_of(
+    files: &[(PathBuf, Vec<Style>)],
+    prompts: &[String],
+    overwrite: bool,
+) -> Result<PendingOutput, PipelineError> {
     files.iter().try_fold(PendingOutput::default(), |all, (path, styles)| {
-        Ok(all.merge(pending_file(path, overwrite, qml(styles).as_bytes())?))
+        Ok(all.merge(pending_file(path, overwrite, qml(styles, prompts).as_bytes())?))
     })
 }
 
@@ -55,16 +60,16 @@ pub(crate) fn pending(
     prompts: &[String],
     overwrite: bool,
 ) -> Result<PendingOutput, PipelineError> {
-    let mut all = styles_of(&names.styles, overwrite)?;
+    let mut all = styles_of(&names.styles, prompts, overwrite)?;
     if let Some(path) = &names.qgis_project {
-        let bytes = project(path, scene, &project_layers(names, scene, prompts))
+        let bytes = project(path, scene, prompts, &project_layers(names, scene, prompts))
             .map_err(|source| PipelineError::Write { path: path.clone(), source })?;
         all = all.merge(pending_file(path, overwrite, &bytes)?);
     }
     Ok(all)
 }
 
-/// What a project shows, from the top: polygons, masks, uncertainty, probability, the scene.
+/// What a project shows, from the top: polygons, masks, uncertainty, probability, classes, the scene.
 fn project_layers(names: &OutputNames, scene: &SceneInfo, prompts: &[String]) -> Vec<Layer> {
     let layer = |file: &Path, title: String, style: Style| Layer {
         file: file.to_owned(),
@@ -83,7 +88,7 @@ fn project_layers(names: &OutputNames, scene: &SceneInfo, prompts: &[String]) ->
             let part = format!("|layername={}", prompt.name);
             shown.push(Layer { part, ..layer(path, prompt.prompt, Style::Detections) });
         }
-    } else if let Some(path) = on_disk().next() {
+    } else if let Some(path) = on_disk().find(|path| !is(path, VectorFormat::GeoParquet)).or_else(|| on_disk().next()) {
         let in_degrees = VectorFormat::of(path).is_ok_and(|format| format.is_in_degrees(names.rfc7946));
         shown.push(Layer { in_degrees, ..layer(path, prompts.join(", "), Style::Detections) });
     }
@@ -99,6 +104,10 @@ fn project_layers(names: &OutputNames, scene: &SceneInfo, prompts: &[String]) ->
     for (raster, prompt) in titled() {
         let probability = layer(raster, format!("probability: {prompt}"), Style::Probability);
         shown.push(Layer { is_shown: false, ..probability });
+    }
+    if let Some(raster) = &names.class_raster {
+        let classes = layer(raster, "classes".to_owned(), Style::Classes);
+        shown.push(Layer { is_shown: names.vectors.is_empty() && names.rasters.is_empty(), ..classes });
     }
     let scene_layer = layer(Path::new(&scene.name), "scene".to_owned(), Style::Classes);
     shown.push(Layer { style: None, ..scene_layer });

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use geo_io::SceneInfo;
+use geo_io::{SceneInfo, Shaping};
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Ram;
@@ -83,6 +83,10 @@ pub struct PolygonConfig {
     pub simplify_px: Option<f64>,
     /// Whether pixels that touch by a corner only belong together.
     pub corners_connect: bool,
+    /// Draw what has straight walls at right angles with just these.
+    pub regularize: bool,
+    /// Round the corners of everything else.
+    pub smooth: bool,
 }
 
 impl PolygonConfig {
@@ -90,6 +94,12 @@ impl PolygonConfig {
     #[must_use]
     pub fn connectivity(&self) -> u8 {
         if self.corners_connect { 8 } else { 4 }
+    }
+
+    /// How outlines are drawn.
+    #[must_use]
+    pub fn shaping(&self) -> Shaping {
+        Shaping { simplify_px: self.simplify_px, regularize: self.regularize, smooth: self.smooth }
     }
 }
 
@@ -101,6 +111,8 @@ impl Default for PolygonConfig {
             fill_holes: MinArea::Px(0),
             simplify_px: None,
             corners_connect: false,
+            regularize: false,
+            smooth: false,
         }
     }
 }
@@ -205,6 +217,8 @@ pub struct OutputConfig {
     pub styles: bool,
     /// A QGIS project of scene and outputs: `.qgs` or `.qgz`.
     pub qgis_project: Option<PathBuf>,
+    /// Whether a STAC Item is written beside the outputs.
+    pub stac: bool,
     /// Whether GeoJSON is written in longitude and latitude as RFC 7946 wants it.
     pub rfc7946: bool,
 }

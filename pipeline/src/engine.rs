@@ -107,5 +107,6 @@ pub fn described(info: &ModelInfo) -> ModelReport {
         frame_px: info.frame_px,
         device: info.device.clone(),
         pixel_size_m: Some(info.pixel_size_m.into()),
+        folder: info.folder.clone(),
     }
 }

@@ -3,7 +3,9 @@
 //! This crate knows time, threads, flags and the files a user names. Pixels and polygons are `geo_io`'s, tensors and
 //! words are `model`'s; the two meet only here.
 
+pub mod areas;
 pub mod batch;
+mod beside;
 pub mod budget;
 pub mod checkpoint;
 pub mod cli;
@@ -33,6 +35,7 @@ mod rows;
 pub mod run;
 pub mod scenes;
 pub mod setting;
+mod stac;
 pub mod stage;
 pub mod tiling;
 pub mod unit;

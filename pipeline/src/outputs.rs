@@ -31,6 +31,8 @@ pub struct OutputNames {
     pub(crate) styles: Vec<(PathBuf, Vec<Style>)>,
     /// The QGIS project.
     pub qgis_project: Option<PathBuf>,
+    /// The STAC Item.
+    pub stac: Option<PathBuf>,
     /// Whether GeoJSON is in longitude and latitude.
     pub rfc7946: bool,
 }
@@ -71,7 +73,10 @@ impl OutputNames {
         if let Some(path) = qgis_project.as_ref().filter(|path| !has_extension(path, &["qgs", "qgz"])) {
             return Err(PipelineError::Usage(format!("QGIS project {} must end in .qgs or .qgz", path.display())));
         }
+        // Without a file on the disk there is a report that was named.
+        let item_beside = first.unwrap_or(&report).with_extension("stac.json");
         let mut names = Self {
+            stac: config.stac.then_some(item_beside),
             vectors,
             rasters,
             class_raster: config.class_raster.clone(),
@@ -102,6 +107,7 @@ impl OutputNames {
             .chain([self.report.clone()])
             .chain(styles)
             .chain(self.qgis_project.clone())
+            .chain(self.stac.clone())
             .collect()
     }
 
@@ -161,7 +167,7 @@ pub fn mask_of(raster: &Path) -> PathBuf {
     with_part(raster, "mask")
 }
 
-fn has_extension(path: &Path, known: &[&str]) -> bool {
+pub(crate) fn has_extension(path: &Path, known: &[&str]) -> bool {
     let extension = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
     path.file_stem().is_some() && extension.is_some_and(|extension| known.contains(&extension.as_str()))
 }

@@ -5,6 +5,7 @@ use geo_io::{
     VectorizeOptions,
 };
 
+use crate::areas::Areas;
 use crate::config::{MinArea, PolygonConfig};
 use crate::error::PipelineError;
 
@@ -31,6 +32,8 @@ pub struct Found {
     pub area_unknown: u64,
     /// Pixels of the mask, per prompt.
     pub mask_px: Vec<u64>,
+    /// The ground that the detections written cover, per prompt.
+    pub areas: Vec<Areas>,
     /// The first detections, as many as were asked for.
     pub kept: Vec<Detection>,
 }
@@ -51,7 +54,7 @@ impl PolygonTracer {
             min_area_px: 0,
             connectivity: if config.corners_connect { Connectivity::Eight } else { Connectivity::Four },
             fill_holes_px: fill_holes_px(config.fill_holes, info),
-            with_saddles: config.simplify_px.is_some(),
+            with_saddles: config.shaping().needs_saddles(),
         };
         let vectorizer = || StripVectorizer::new(info.size.width, info.size.height, options);
         let none = vec![0; prompts.len()];
@@ -66,6 +69,7 @@ impl PolygonTracer {
                 below_min_area: none.clone(),
                 too_uncertain: none.clone(),
                 mask_px: none,
+                areas: vec![Areas::default(); prompts.len()],
                 ..Found::default()
             },
         })
@@ -104,7 +108,8 @@ impl PolygonTracer {
         components: &[Component],
         mut vector: Option<&mut VectorWriter>,
     ) -> Result<(), PipelineError> {
-        let PolygonConfig { min_area, max_uncertainty, simplify_px, .. } = self.config;
+        let PolygonConfig { min_area, max_uncertainty, .. } = self.config;
+        let shaping = self.config.shaping();
         let found = &mut self.found;
         for component in components {
             if matches!(min_area, MinArea::Px(min) if component.n_px < min) {
@@ -115,7 +120,7 @@ impl PolygonTracer {
                 found.too_uncertain[prompt] += 1;
                 continue;
             }
-            let detection = Detection::shaped(component, &self.context, &self.prompts[prompt], simplify_px)?;
+            let detection = Detection::shaped(component, &self.context, &self.prompts[prompt], shaping)?;
             // A detection whose area is unknown is kept: nothing is dropped in silence.
             if matches!((min_area, detection.area_m2), (MinArea::M2(min), Some(area)) if area < min) {
                 found.below_min_area[prompt] += 1;
@@ -127,6 +132,7 @@ impl PolygonTracer {
                 vector.write(&detection)?;
             }
             found.detections[prompt] += 1;
+            found.areas[prompt].add(&detection);
             if found.kept.len() < self.keep {
                 found.kept.push(detection);
             }

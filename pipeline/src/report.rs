@@ -8,6 +8,7 @@ use geo_io::{PixelWindow, SceneInfo};
 use model::config::ModelConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::areas::Areas;
 use crate::error::PipelineError;
 use crate::stage::Answer;
 use crate::view::choose::Frame;
@@ -75,6 +76,9 @@ pub struct ModelReport {
     pub device: String,
     /// Smallest and largest pixel it was trained at, in metres.
     pub pixel_size_m: Option<(f64, f64)>,
+    /// Its folder; empty where it has none. No part of what it is known by.
+    #[serde(skip)]
+    pub folder: PathBuf,
 }
 
 impl ModelReport {
@@ -91,6 +95,7 @@ impl ModelReport {
             frame_px: config.frame_px,
             device: String::new(),
             pixel_size_m: Some(config.pixel_size_m.into()),
+            folder: folder.to_owned(),
         })
     }
 }
@@ -128,6 +133,9 @@ pub struct PromptReport {
     pub too_uncertain: u64,
     /// Pixels of the mask.
     pub mask_px: u64,
+    /// The ground that the detections written cover, and how much of it is expected to be target.
+    #[serde(flatten)]
+    pub areas: Areas,
     /// Words of the prompt whose meaning depends on the frame.
     pub frame_words: Vec<String>,
     /// What they refer to.
@@ -164,6 +172,10 @@ pub struct OptionsReport {
     pub fill_holes: String,
     /// How far inside the mask simplified outlines may be, in pixels; null for outlines along pixels.
     pub simplify_px: Option<f64>,
+    /// Whether what has straight walls at right angles was drawn with just these.
+    pub regularize: bool,
+    /// Whether corners were rounded.
+    pub smooth: bool,
     /// 8 where pixels that touch by a corner are one detection, else 4.
     pub connectivity: u8,
     /// Tiles given to the model at once.

@@ -2,8 +2,8 @@
 
     python3 open_project.py PROJECT PICTURE EXPECTED.json
 
-EXPECTED.json: {"crs": "EPSG:32633", "vectors": {"LAYER SOURCE": features}, "rasters": ["FILE"]}, the layers that must
-open on their own and find their style by themselves. Exits with 1 and a line per fault.
+EXPECTED.json: {"crs": "EPSG:32633", "vectors": {"LAYER SOURCE": features}, "rasters": ["FILE"], "prompts": ["PHRASE"],
+"project_layers": 9}, the layers that must open on their own and find their style by themselves. Exits with 1 and a line per fault.
 """
 
 import json
@@ -24,6 +24,8 @@ from qgis.PyQt.QtCore import QSize  # noqa: E402
 from qgis.PyQt.QtGui import QColor  # noqa: E402
 
 faults = []
+# The values of the raster of classes: name and alpha.
+CLASSES = {}
 
 
 def check(right, words):
@@ -56,8 +58,9 @@ def check_raster(layer, name, crs, kind):
     renderer = layer.renderer()
     check(renderer.type() == kind, f"{name}: drawn as {renderer.type()}, not {kind}")
     if kind == "paletted" and renderer.type() == kind:
-        alphas = {entry.value: entry.color.alpha() for entry in renderer.classes()}
-        check(alphas == {0: 0, 1: 150}, f"{name}: the alpha of its values is {alphas}")
+        found = {entry.value: (entry.label, entry.color.alpha()) for entry in renderer.classes()}
+        wanted = {0: ("outside", 0), 1: ("inside", 150)} if "mask" in name else CLASSES
+        check(found == wanted, f"{name}: its values are {found}, not {wanted}")
     if kind == "singlebandpseudocolor" and renderer.type() == kind:
         items = renderer.shader().rasterShaderFunction().colorRampItemList()
         check(len(items) == 6, f"{name}: {len(items)} colours")
@@ -86,13 +89,15 @@ def main():
     project_file, picture, expected_file = sys.argv[1:4]
     with open(expected_file, encoding="utf-8") as file:
         expected = json.load(file)
+    CLASSES.update({0: ("none", 0)})
+    CLASSES.update({number: (prompt, 200) for number, prompt in enumerate(expected["prompts"], 1)})
     application = QgsApplication([], False)
     application.initQgis()
     for source, features in expected["vectors"].items():
         layer = QgsVectorLayer(source, "on its own", "ogr")
         check_vector(layer, source, expected["crs"], features)
     for source in expected["rasters"]:
-        kind = "paletted" if ".mask." in source else "singlebandpseudocolor"
+        kind = "paletted" if ".mask." in source or "classes" in source else "singlebandpseudocolor"
         check_raster(QgsRasterLayer(source, "on its own", "gdal"), source, expected["crs"], kind)
     project = QgsProject.instance()
     check(project.read(project_file), f"{project_file}: {project.error()}")
@@ -103,7 +108,7 @@ def main():
         if isinstance(layer, QgsVectorLayer):
             check_vector(layer, layer.name(), expected["crs"], layer.featureCount())
         elif layer.name() != "scene":
-            kind = "paletted" if layer.name().startswith("mask") else "singlebandpseudocolor"
+            kind = "paletted" if layer.name().startswith(("mask", "classes")) else "singlebandpseudocolor"
             check_raster(layer, layer.name(), expected["crs"], kind)
         else:
             check(layer.isValid(), "the scene does not open from the project")

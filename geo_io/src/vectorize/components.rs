@@ -5,6 +5,7 @@ use super::rings::{self, Outline, Ring};
 use super::tally::Tally;
 use super::{Component, Connectivity};
 use crate::grid::PixelCorner;
+use crate::strip::StripTile;
 
 /// A stretch of mask pixels in one row, and the piece it belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +47,8 @@ pub(super) struct RunPixels<'a> {
     pub(super) probability: &'a [f32],
     pub(super) uncertainty: &'a [f32],
     pub(super) touches_edge: bool,
-    /// Highest presence of the tiles they lie in.
-    pub(super) presence: Option<f32>,
+    /// The tiles they lie in.
+    pub(super) tiles: &'a [&'a StripTile],
 }
 
 impl Components {

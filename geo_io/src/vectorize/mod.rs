@@ -18,7 +18,7 @@ pub(crate) use simplify::{HalfPixel, simplified};
 use sweep::{Sides, sweep};
 
 use crate::grid::PixelCorner;
-use crate::strip::{SceneStrip, TilePresence};
+use crate::strip::{SceneStrip, StripTile};
 use crate::window::PixelWindow;
 
 /// Which pixels belong together.
@@ -64,6 +64,8 @@ pub struct ComponentStats {
     pub possible_share: f64,
     /// Highest presence of the tiles its pixels lie in, of models that tell.
     pub presence: Option<f64>,
+    /// How many tiles its pixels lie in, where tiles are known.
+    pub n_tiles: Option<u64>,
 }
 
 /// A connected piece of the mask.
@@ -132,7 +134,7 @@ impl StripVectorizer {
         for row in 0..strip.rows as usize {
             let cut = row * width..(row + 1) * width;
             let planes = (&strip.probability[cut.clone()], &strip.uncertainty[cut.clone()]);
-            self.push_row(runs_of(&strip.mask[cut]), planes, &strip.presences, &mut ended);
+            self.push_row(runs_of(&strip.mask[cut]), planes, &strip.tiles, &mut ended);
         }
         ended.retain(|component: &Component| component.n_px >= self.options.min_area_px);
         ended
@@ -152,7 +154,7 @@ impl StripVectorizer {
         &mut self,
         mut runs: Vec<Run>,
         (probability, uncertainty): (&[f32], &[f32]),
-        presences: &[TilePresence],
+        strip_tiles: &[StripTile],
         ended: &mut Vec<Component>,
     ) {
         let row = self.next_row;
@@ -165,13 +167,13 @@ impl StripVectorizer {
         if self.options.connectivity == Connectivity::Eight {
             link_corners(&mut self.components, &self.runs, &runs);
         }
-        let tiles = tiles_of_row(presences, row);
+        let tiles = tiles_of_row(strip_tiles, row);
         for run in &runs {
             let cut = run.start as usize..run.end as usize;
             let touches_edge = row == 0 || row + 1 == self.height || run.start == 0 || run.end == self.width;
             let (probability, uncertainty) = (&probability[cut.clone()], &uncertainty[cut]);
-            let presence = highest_presence(&tiles, run);
-            self.components.add(*run, &RunPixels { row, probability, uncertainty, touches_edge, presence });
+            let tiles = tiles_of_run(&tiles, run);
+            self.components.add(*run, &RunPixels { row, probability, uncertainty, touches_edge, tiles });
         }
         let (arcs, components, filling) = (&mut self.arcs, &mut self.components, &mut self.filling);
         let sides = sweep(arcs, components, filling, row, (&self.runs, &self.sides), &runs);
@@ -185,17 +187,17 @@ impl StripVectorizer {
 }
 
 /// The tiles that hold a row, from left to right.
-fn tiles_of_row(presences: &[TilePresence], row: u32) -> Vec<&TilePresence> {
-    let mut tiles: Vec<_> = presences.iter().filter(|tile| tile.rows.contains(&row)).collect();
+fn tiles_of_row(strip_tiles: &[StripTile], row: u32) -> Vec<&StripTile> {
+    let mut tiles: Vec<_> = strip_tiles.iter().filter(|tile| tile.rows.contains(&row)).collect();
     tiles.sort_by_key(|tile| tile.cols.start);
     tiles
 }
 
-/// The highest presence of the tiles that a run lies in. Tiles have one width, so those further right also end further right.
-fn highest_presence(tiles: &[&TilePresence], run: &Run) -> Option<f32> {
+/// The tiles of a row that a run lies in. Tiles have one width, so those further right also end further right.
+fn tiles_of_run<'a, 'b>(tiles: &'a [&'b StripTile], run: &Run) -> &'a [&'b StripTile] {
     let first = tiles.partition_point(|tile| tile.cols.end <= run.start);
-    let reached = tiles[first..].iter().take_while(|tile| tile.cols.start < run.end);
-    reached.map(|tile| tile.presence).reduce(f32::max)
+    let end = tiles.partition_point(|tile| tile.cols.start < run.end);
+    &tiles[first..end.max(first)]
 }
 
 /// Gives each run the component of the runs above that it touches along an edge, uniting these, or else a new one.

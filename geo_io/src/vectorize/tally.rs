@@ -18,6 +18,8 @@ pub(super) struct Tally {
     prob: Histogram,
     unc: Histogram,
     presence: Option<f32>,
+    /// The numbers of the tiles it lies in, ascending.
+    tiles: Vec<u32>,
     touches_edge: bool,
     first_px: (u32, u32),
     first_col: u32,
@@ -36,6 +38,7 @@ impl Tally {
             prob: Histogram::new(),
             unc: Histogram::new(),
             presence: None,
+            tiles: Vec::new(),
             touches_edge: false,
             first_px: (row, col),
             first_col: col,
@@ -52,7 +55,10 @@ impl Tally {
         self.unc_max = pixels.uncertainty.iter().fold(self.unc_max, |max, value| max.max(*value));
         self.prob.add(pixels.probability);
         self.unc.add(pixels.uncertainty);
-        self.presence = higher(self.presence, pixels.presence);
+        for tile in pixels.tiles {
+            self.presence = higher(self.presence, tile.presence);
+            self.note_tile(tile.number);
+        }
         self.touches_edge |= pixels.touches_edge;
         self.first_col = self.first_col.min(run.start);
         self.end_col = self.end_col.max(run.end);
@@ -68,11 +74,18 @@ impl Tally {
         self.prob.merge(other.prob);
         self.unc.merge(other.unc);
         self.presence = higher(self.presence, other.presence);
+        other.tiles.into_iter().for_each(|number| self.note_tile(number));
         self.touches_edge |= other.touches_edge;
         self.first_px = self.first_px.min(other.first_px);
         self.first_col = self.first_col.min(other.first_col);
         self.end_col = self.end_col.max(other.end_col);
         self.last_row = self.last_row.max(other.last_row);
+    }
+
+    fn note_tile(&mut self, number: u32) {
+        if let Err(place) = self.tiles.binary_search(&number) {
+            self.tiles.insert(place, number);
+        }
     }
 
     pub(super) fn n_px(&self) -> u64 {
@@ -112,6 +125,7 @@ impl Tally {
             sure_share: self.unc.share_up_to(SURE),
             possible_share: self.unc.share_up_to(1.0 - SURE),
             presence: self.presence.map(f64::from),
+            n_tiles: (!self.tiles.is_empty()).then_some(self.tiles.len() as u64),
         }
     }
 }

@@ -44,6 +44,20 @@ pub struct JobFile {
     /// Whether probability, uncertainty and mask are written.
     #[serde(default)]
     pub raster: bool,
+    /// Whether all prompts are written in one raster.
+    #[serde(default)]
+    pub class_raster: bool,
+    /// Whether rasters are cloud-optimized GeoTIFFs.
+    #[serde(default)]
+    pub cog: bool,
+    /// Whether QGIS styles are written.
+    #[serde(default)]
+    pub styles: bool,
+    /// The extension of QGIS projects, where some are wanted.
+    pub qgis_project: Option<String>,
+    /// Whether STAC Items are written.
+    #[serde(default)]
+    pub stac: bool,
     /// The name of a GeoPackage in the output folder with the detections of all scenes.
     pub collect: Option<String>,
     /// Extensions of the files that are scenes in a folder.
@@ -88,7 +102,7 @@ impl PolygonFormats {
     /// The extensions, checked.
     fn extensions(&self) -> Result<Vec<&str>, String> {
         // Not .shp, which would be several files of which only one is known by name.
-        const KNOWN: [&str; 5] = ["geojson", "geojsonl", "geojsons", "gpkg", "fgb"];
+        const KNOWN: [&str; 6] = ["geojson", "geojsonl", "geojsons", "gpkg", "fgb", "parquet"];
         let extensions: Vec<&str> = match self {
             Self::One(none) if none == "none" => Vec::new(),
             Self::One(one) => vec![one],
@@ -115,11 +129,14 @@ pub struct JobOptions {
     min_presence: Option<Spelled>,
     bbox: Option<[f64; 4]>,
     srcwin: Option<[u32; 4]>,
+    cutline: Option<PathBuf>,
     min_area: Option<Spelled>,
     max_uncertainty: Option<Spelled>,
     fill_holes: Option<Spelled>,
     simplify: Option<Spelled>,
     connectivity: Option<Spelled>,
+    regularize: bool,
+    smooth: bool,
     tile_overlap: Option<Spelled>,
     resolution: Option<Spelled>,
     frame: Option<Spelled>,
@@ -179,6 +196,12 @@ pub struct Settings {
     pub polygons: Vec<String>,
     /// Whether there are rasters.
     pub raster: bool,
+    /// Whether there is a raster of all prompts.
+    #[serde(default)]
+    pub class_raster: bool,
+    /// The extension of the QGIS project.
+    #[serde(default)]
+    pub qgis_project: Option<String>,
     /// Every option that shapes results.
     pub options: PlanOptions,
 }
@@ -214,8 +237,11 @@ impl JobFile {
         if job.prompts.is_empty() {
             return Err("prompts is empty".to_owned());
         }
-        if job.polygons.extensions()?.is_empty() && !job.raster {
-            return Err("nothing to write: polygons is none and raster is false".to_owned());
+        if job.polygons.extensions()?.is_empty() && !job.raster && !job.class_raster {
+            return Err("nothing to write: polygons is none, raster and class_raster are false".to_owned());
+        }
+        if let Some(unknown) = job.qgis_project.as_ref().filter(|end| !["qgs", "qgz"].contains(&end.as_str())) {
+            return Err(format!("qgis_project: {unknown:?} is neither qgs nor qgz"));
         }
         if let Some(file) = &job.collect {
             if !file.ends_with(".gpkg") || file.len() == 5 || file.contains(['/', '\\']) {
@@ -290,6 +316,7 @@ impl JobFile {
                 (None, Some(pixels)) => Part::Pixels(pixels),
                 (None, None) => Part::Whole,
             },
+            cutline: options.cutline.as_ref().map(|file| self.at(file)),
             polygons: self.polygon_config()?,
             batch,
             ram: value("ram", options.ram.as_ref(), Ram::from_str)?.unwrap_or_default(),
@@ -309,6 +336,8 @@ impl JobFile {
             fill_holes: value("fill_holes", options.fill_holes.as_ref(), MinArea::from_str)?.unwrap_or(MinArea::Px(0)),
             simplify_px: value("simplify", options.simplify.as_ref(), parse_simplify)?,
             corners_connect: value("connectivity", options.connectivity.as_ref(), parse_connectivity)?.unwrap_or(false),
+            regularize: options.regularize,
+            smooth: options.smooth,
         })
     }
 
@@ -319,21 +348,28 @@ impl JobFile {
     pub fn settings(&self, model_hash: &str) -> Result<Settings, String> {
         /// Raised when a later program would write something else for the same scene and settings.
         const SCHEMA: u32 = 1;
-        let outputs = OutputConfig { rfc7946: self.options.rfc7946, ..OutputConfig::default() };
+        let mut options = PlanOptions::new(&self.scene_options(), &self.run_config(self.outputs())?);
+        if let (Some(planned), Some(file)) = (&mut options.cutline, &self.options.cutline) {
+            // As the job says it, so that a job that is moved as a whole has nothing to do anew.
+            planned.file.clone_from(file);
+        }
         Ok(Settings {
             schema: SCHEMA,
             model: model_hash.to_owned(),
             prompts: self.prompts.clone(),
             polygons: self.polygon_extensions().into_iter().map(str::to_owned).collect(),
             raster: self.raster,
-            options: PlanOptions::new(&self.scene_options(), &self.run_config(outputs)?),
+            class_raster: self.class_raster,
+            qgis_project: self.qgis_project.clone(),
+            options,
         })
     }
 
-    /// Whether GeoJSON is written in longitude and latitude.
+    /// What is written besides polygons and rasters, and how; no names.
     #[must_use]
-    pub fn rfc7946(&self) -> bool {
-        self.options.rfc7946
+    pub fn outputs(&self) -> OutputConfig {
+        let Self { cog, styles, stac, .. } = *self;
+        OutputConfig { cog, styles, stac, rfc7946: self.options.rfc7946, ..OutputConfig::default() }
     }
 }
 

@@ -35,6 +35,7 @@ fn unknown_keys_and_values_without_sense_are_refused_with_the_line() {
         ("[options]\nbbox = [0, 0, 1, 1]\nsrcwin = [0, 0, 1, 1]\n", "not both"),
         ("device = \"abacus\"\n", "abacus"),
         ("raster = 1\n", "line 4"),
+        ("qgis_project = \"map\"\n", "\"map\" is neither qgs nor qgz"),
     ] {
         let refused = JobFile::parse(&format!("{SMALLEST}{more}")).unwrap_err();
         assert!(refused.contains(words), "{more:?}: {refused}");
@@ -49,5 +50,10 @@ fn settings_change_with_what_shapes_results_and_with_nothing_else() {
     assert_eq!(plain, settings("device = \"cpu\"\n[options]\nbatch = 2\nthreshold = 0.5\n"));
     assert_ne!(plain, settings("raster = true\n"));
     assert_ne!(plain, settings("[options]\nmin_area = 3\n"));
+    for more in
+        ["class_raster = true\n", "cog = true\n", "styles = true\n", "stac = true\n", "qgis_project = \"qgs\"\n"]
+    {
+        assert_ne!(plain, settings(more), "{more}");
+    }
     assert_ne!(plain, JobFile::parse(SMALLEST).unwrap().settings("other").unwrap());
 }

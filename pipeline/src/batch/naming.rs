@@ -49,10 +49,11 @@ pub fn name_scenes(job: &JobFile, job_path: &Path, scenes: Vec<OsString>) -> Res
         let outputs = OutputConfig {
             vectors: job.polygon_extensions().into_iter().map(file).collect(),
             raster: job.raster.then(|| file("tif")),
+            class_raster: job.class_raster.then(|| file("classes.tif")),
+            qgis_project: job.qgis_project.as_deref().map(file),
             report: Some(file("report.json")),
             overwrite: true,
-            rfc7946: job.rfc7946(),
-            ..OutputConfig::default()
+            ..job.outputs()
         };
         let names = OutputNames::new(&outputs, &job.prompts, &scene)?;
         let manifest = file("manifest.json");

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::shared::{AnswerArgs, EngineArgs, MemoryArgs, PolygonArgs, SceneArgs, ViewArgs};
+use crate::cli::shared::{AnswerArgs, BesideArgs, EngineArgs, MemoryArgs, PartArgs, PolygonArgs, SceneArgs, ViewArgs};
 use crate::commands::merge::{MergeRequest, merge_plan};
 use crate::commands::plan::{PlanRequest, plan};
 use crate::commands::run::{RunRequest, run_plan};
 use crate::commands::status::status;
 use crate::commands::worker::worker;
-use crate::config::{self, OutputConfig, RunConfig};
+use crate::config::{self, RunConfig};
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
 use crate::run::signals;
@@ -38,14 +38,21 @@ pub(crate) struct PlanArgs {
     /// Tiles in a unit, about: units are bands of whole tile rows.
     #[arg(long, value_name = "N", default_value_t = config::UNIT_TILES, value_parser = clap::value_parser!(u32).range(1..))]
     unit_tiles: u32,
-    /// Write GeoJSON in longitude and latitude as RFC 7946 wants it, instead of the scene's CRS.
+    /// Write all prompts in one raster too, as *.classes.tif.
     #[arg(long)]
-    rfc7946: bool,
+    class_raster: bool,
+    /// Write a QGIS project for each scene, by its extension.
+    #[arg(long, value_name = "qgs|qgz", value_parser = ["qgs", "qgz"])]
+    qgis_project: Option<String>,
+    #[command(flatten)]
+    beside: BesideArgs,
     /// Write the scorer's own uncertainty too, as a third band.
     #[arg(long, conflicts_with = "no_raster")]
     raw_uncertainty: bool,
     #[command(flatten)]
     scene_args: SceneArgs,
+    #[command(flatten)]
+    part: PartArgs,
     #[command(flatten)]
     polygons: PolygonArgs,
     #[command(flatten)]
@@ -58,7 +65,6 @@ pub(crate) struct PlanArgs {
 
 impl PlanArgs {
     pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
-        let outputs = OutputConfig { rfc7946: self.rfc7946, ..OutputConfig::default() };
         plan(PlanRequest {
             scenes: self.scenes,
             scene_options: self.scene_args.options(),
@@ -66,13 +72,17 @@ impl PlanArgs {
             model: self.engine.model,
             device: self.engine.device,
             run: RunConfig {
+                part: self.part.part(),
+                cutline: self.part.cutline,
                 raw_uncertainty: self.raw_uncertainty,
                 polygons: self.polygons.config(),
-                ..self.answers.config(self.views, outputs)
+                ..self.answers.config(self.views, self.beside.outputs())
             },
             folder: self.out,
             formats: self.formats,
             raster: !self.no_raster,
+            class_raster: self.class_raster,
+            qgis_project: self.qgis_project,
             unit_tiles: self.unit_tiles as usize,
             verbosity,
         })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::shared::{AnswerArgs, EngineArgs, PartArgs, PolygonArgs, SceneArgs, ViewArgs};
+use crate::cli::shared::{AnswerArgs, BesideArgs, EngineArgs, PartArgs, PolygonArgs, SceneArgs, ViewArgs};
 use crate::commands::segment::{SegmentRequest, look, segment};
 use crate::config::{OutputConfig, RunConfig};
 use crate::error::PipelineError;
@@ -31,15 +31,9 @@ pub(crate) struct SegmentArgs {
     /// All prompts in one GeoTIFF of bytes: the number of the most probable above the threshold, 0 for none.
     #[arg(long, value_name = "FILE.tif")]
     class_raster: Option<PathBuf>,
-    /// Write rasters as cloud-optimized GeoTIFFs, with overviews.
-    #[arg(long)]
-    cog: bool,
     /// Where the report goes [default: beside the first output, as *.report.json].
     #[arg(long, value_name = "FILE.json")]
     report: Option<PathBuf>,
-    /// Write QGIS styles beside the outputs (*.qml), and into GeoPackages.
-    #[arg(long)]
-    styles: bool,
     /// Write a QGIS project that opens scene and outputs together.
     #[arg(long, value_name = "FILE.qgs|.qgz")]
     qgis_project: Option<PathBuf>,
@@ -48,9 +42,8 @@ pub(crate) struct SegmentArgs {
     overwrite: bool,
     #[command(flatten)]
     polygons: PolygonArgs,
-    /// Write GeoJSON in longitude and latitude as RFC 7946 wants it, instead of the scene's CRS.
-    #[arg(long, requires = "outputs")]
-    rfc7946: bool,
+    #[command(flatten)]
+    beside: BesideArgs,
     /// Write the scorer's own uncertainty too, as a third band.
     #[arg(long, requires = "raster")]
     raw_uncertainty: bool,
@@ -59,7 +52,7 @@ pub(crate) struct SegmentArgs {
     dry_run: bool,
     /// Keep finished tiles in this folder, so that the same command goes on after it was interrupted or killed; the
     /// folder is removed once the outputs are there.
-    #[arg(long, value_name = "DIR", conflicts_with = "cutline")]
+    #[arg(long, value_name = "DIR")]
     checkpoint: Option<PathBuf>,
     #[command(flatten)]
     scene_args: SceneArgs,
@@ -79,12 +72,10 @@ impl SegmentArgs {
             vectors: self.outputs,
             raster: self.raster,
             report: self.report,
-            cog: self.cog,
             class_raster: self.class_raster,
-            styles: self.styles,
             qgis_project: self.qgis_project,
             overwrite: self.overwrite,
-            rfc7946: self.rfc7946,
+            ..self.beside.outputs()
         };
         let request = SegmentRequest {
             scene: self.scene,

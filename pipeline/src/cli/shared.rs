@@ -112,6 +112,12 @@ pub(crate) struct PolygonArgs {
     /// Whether pixels that touch by a corner only are one polygon (8) or not (4).
     #[arg(long, value_name = "4|8", default_value = "4", value_parser = config::parse_connectivity)]
     connectivity: bool,
+    /// Draw what has straight walls at right angles, such as buildings, with just these.
+    #[arg(long)]
+    regularize: bool,
+    /// Round the corners of outlines.
+    #[arg(long)]
+    smooth: bool,
 }
 
 impl PolygonArgs {
@@ -122,7 +128,33 @@ impl PolygonArgs {
             fill_holes: self.fill_holes,
             simplify_px: self.simplify,
             corners_connect: self.connectivity,
+            regularize: self.regularize,
+            smooth: self.smooth,
         }
+    }
+}
+
+/// What is written together with polygons and rasters.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct BesideArgs {
+    /// Write rasters as cloud-optimized GeoTIFFs, with overviews.
+    #[arg(long)]
+    cog: bool,
+    /// Write QGIS styles beside the outputs (*.qml), and into GeoPackages.
+    #[arg(long)]
+    styles: bool,
+    /// Write a STAC Item beside the outputs (*.stac.json).
+    #[arg(long)]
+    stac: bool,
+    /// Write GeoJSON in longitude and latitude as RFC 7946 wants it, instead of the scene's CRS.
+    #[arg(long)]
+    pub(crate) rfc7946: bool,
+}
+
+impl BesideArgs {
+    pub(crate) fn outputs(self) -> OutputConfig {
+        let Self { cog, styles, stac, rfc7946 } = self;
+        OutputConfig { cog, styles, stac, rfc7946, ..OutputConfig::default() }
     }
 }
 

@@ -40,6 +40,10 @@ pub struct PlanRequest {
     pub formats: Vec<String>,
     /// Whether rasters are written.
     pub raster: bool,
+    /// Whether all prompts are written in one raster too.
+    pub class_raster: bool,
+    /// The extension of QGIS projects, where some are wanted.
+    pub qgis_project: Option<String>,
     /// Tiles in a unit.
     pub unit_tiles: usize,
     /// How much to say.
@@ -52,7 +56,9 @@ pub struct PlanRequest {
 /// Prompts, a model or options that cannot be used, names that two scenes would share; and, with the plan written,
 /// [`PipelineError::ScenesFailed`] for scenes that cannot be worked on.
 pub fn plan(request: PlanRequest) -> Result<(), PipelineError> {
-    let PlanRequest { scenes, scene_options, prompts, model, device, run, folder, formats, raster, .. } = request;
+    let PlanRequest { scenes, scene_options, prompts, model, device, mut run, folder, formats, raster, .. } = request;
+    // As with scenes: a plan can be run from any folder.
+    run.cutline = run.cutline.map(|file| std::path::absolute(&file).unwrap_or(file));
     let prompts = checked_prompts(&prompts)?;
     let scenes = find_scenes(&scenes, &folder)?;
     let names = output_names(&scenes)?;
@@ -74,6 +80,8 @@ pub fn plan(request: PlanRequest) -> Result<(), PipelineError> {
             grid: [0, 0],
             vectors: formats.iter().map(|extension| PathBuf::from(format!("{stem}.{extension}"))).collect(),
             raster: raster.then(|| PathBuf::from(format!("{stem}.tif"))),
+            class_raster: request.class_raster.then(|| PathBuf::from(format!("{stem}.classes.tif"))),
+            qgis_project: request.qgis_project.as_ref().map(|end| PathBuf::from(format!("{stem}.{end}"))),
             report: Some(PathBuf::from(format!("{stem}.report.json"))),
             name: name.clone(),
         };

@@ -95,7 +95,7 @@ fn checkpointed(
     checkpoint: &Path,
     interrupt: impl Future<Output = Signal>,
 ) -> Result<Outcome, PipelineError> {
-    let SegmentRequest { scene, scene_options, device, run: config, verbosity, keep_detections, .. } = request;
+    let SegmentRequest { scene, scene_options, device, run: mut config, verbosity, keep_detections, .. } = request;
     let outputs = &config.outputs;
     let absolute = |path: &Option<PathBuf>| path.as_ref().map(|path| std::path::absolute(path).unwrap_or(path.clone()));
     let planned = PlannedScene {
@@ -104,8 +104,11 @@ fn checkpointed(
         grid: [0, 0],
         vectors: outputs.vectors.iter().filter_map(|path| absolute(&Some(path.clone()))).collect(),
         raster: absolute(&outputs.raster),
+        class_raster: absolute(&outputs.class_raster),
+        qgis_project: absolute(&outputs.qgis_project),
         report: absolute(&outputs.report),
     };
+    config.cutline = absolute(&config.cutline);
     let options = SegmenterOptions {
         device,
         raw_uncertainty: config.raw_uncertainty,

@@ -71,7 +71,7 @@ pub fn vectorize(request: &VectorizeRequest) -> Result<(), PipelineError> {
         overwrite: request.overwrite,
         layers: layers(&prompts),
         several_parts: request.polygons.corners_connect,
-        style_qml: request.styles.then(|| qml(&[Style::Detections])),
+        style_qml: request.styles.then(|| qml(&[Style::Detections], &[])),
         ..VectorOptions::default()
     };
     let mut vector = VectorWriter::create_all(&request.vectors, &info, &options)?;
@@ -123,7 +123,7 @@ fn prompts(request: &VectorizeRequest, rasters: &[ResultRaster]) -> Result<Vec<S
 }
 
 fn styles(request: &VectorizeRequest) -> Result<PendingOutput, PipelineError> {
-    companions::styles_of(&companions::vector_styles(&request.vectors), request.overwrite)
+    companions::styles_of(&companions::vector_styles(&request.vectors), &[], request.overwrite)
 }
 
 fn summary(prompts: &[String], found: &Found) -> String {

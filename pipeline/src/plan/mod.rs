@@ -98,13 +98,15 @@ impl Plan {
 
     fn opened(&self, planned: &PlannedScene) -> Result<(Scene, Setting), PipelineError> {
         planned.unchanged()?;
+        self.options.cutline_unchanged()?;
         let options = self.options.scene().map_err(PipelineError::Usage)?;
         let run = self.options.run().map_err(PipelineError::Usage)?;
         let opened = Scene::open(OsStr::new(&planned.name), &options)?;
         run.fits(opened.info())?;
         let prompts = self.prompts.iter().cloned().map(PromptSpec::new).collect();
         let notes = self.vocabulary_notes.clone();
-        let setting = Setting::new(&opened, self.model.clone(), prompts, run, notes)?;
+        let model = ModelReport { folder: self.model_folder.clone(), ..self.model.clone() };
+        let setting = Setting::new(&opened, model, prompts, run, notes)?;
         Ok((opened, setting))
     }
 
@@ -118,14 +120,16 @@ impl Plan {
         scene: usize,
         overwrite: bool,
     ) -> Result<(OutputNames, OutputConfig), PipelineError> {
-        let PlannedScene { vectors, raster, report, .. } = &self.scenes[scene];
+        let PlannedScene { vectors, raster, class_raster, qgis_project, report, .. } = &self.scenes[scene];
+        let at = |path: &Option<PathBuf>| path.as_ref().map(|path| folder.join(path));
         let config = OutputConfig {
             vectors: vectors.iter().map(|path| folder.join(path)).collect(),
-            raster: raster.as_ref().map(|path| folder.join(path)),
-            report: report.as_ref().map(|path| folder.join(path)),
+            raster: at(raster),
+            class_raster: at(class_raster),
+            qgis_project: at(qgis_project),
+            report: at(report),
             overwrite,
-            rfc7946: self.options.rfc7946,
-            ..OutputConfig::default()
+            ..self.options.outputs()
         };
         Ok((self.names(scene, &config)?, config))
     }

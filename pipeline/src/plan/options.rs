@@ -1,11 +1,14 @@
 //! The options of a plan: everything besides scenes, model and prompts that shapes its results.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use geo_io::{SceneOptions, Trust};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{OnBadTile, OutputConfig, PolygonConfig, RunConfig};
+use crate::error::PipelineError;
 use crate::view::choice::ViewConfig;
 use crate::view::part::Part;
 
@@ -36,6 +39,40 @@ pub struct PlanOptions {
     pub on_bad_tile: OnBadTile,
     pub raw_uncertainty: bool,
     pub rfc7946: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub regularize: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub smooth: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cog: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub styles: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stac: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cutline: Option<PlannedCutline>,
+}
+
+/// The polygons that bound what is worked on, as a plan knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedCutline {
+    /// The file.
+    pub file: PathBuf,
+    /// BLAKE3 of its content; none for what is no plain file.
+    pub content: Option<String>,
+}
+
+impl PlannedCutline {
+    fn of(file: &Path) -> Self {
+        let hash = || {
+            let mut hasher = blake3::Hasher::new();
+            // A pipe would block.
+            let file = file.metadata().ok().filter(std::fs::Metadata::is_file).and_then(|_| File::open(file).ok());
+            std::io::copy(&mut file?, &mut hasher).ok().map(|_| hasher.finalize().to_hex().to_string())
+        };
+        Self { file: file.to_owned(), content: hash() }
+    }
 }
 
 impl PlanOptions {
@@ -67,7 +104,30 @@ impl PlanOptions {
             on_bad_tile: run.on_bad_tile,
             raw_uncertainty: run.raw_uncertainty,
             rfc7946: run.outputs.rfc7946,
+            regularize: run.polygons.regularize,
+            smooth: run.polygons.smooth,
+            cog: run.outputs.cog,
+            styles: run.outputs.styles,
+            stac: run.outputs.stac,
+            cutline: run.cutline.as_deref().map(PlannedCutline::of),
         }
+    }
+
+    /// Ends the work when the polygons of the cutline are no longer those of the plan.
+    pub(super) fn cutline_unchanged(&self) -> Result<(), PipelineError> {
+        match &self.cutline {
+            Some(planned) if PlannedCutline::of(&planned.file) != *planned => {
+                let reason = format!("the cutline {} has changed since it was planned", planned.file.display());
+                Err(PipelineError::PlanMismatch { reason })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is written besides polygons and rasters, and how; no names.
+    pub(super) fn outputs(&self) -> OutputConfig {
+        let Self { cog, styles, stac, rfc7946, .. } = *self;
+        OutputConfig { cog, styles, stac, rfc7946, ..OutputConfig::default() }
     }
 
     /// How scenes are read.
@@ -100,10 +160,13 @@ impl PlanOptions {
                 fill_holes: parsed(&self.fill_holes)?,
                 simplify_px: self.simplify,
                 corners_connect: self.connectivity == 8,
+                regularize: self.regularize,
+                smooth: self.smooth,
             },
             on_bad_tile: self.on_bad_tile,
             raw_uncertainty: self.raw_uncertainty,
-            ..RunConfig::new(OutputConfig { rfc7946: self.rfc7946, ..OutputConfig::default() })
+            cutline: self.cutline.as_ref().map(|planned| planned.file.clone()),
+            ..RunConfig::new(self.outputs())
         })
     }
 }

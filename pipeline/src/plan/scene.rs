@@ -22,6 +22,12 @@ pub struct PlannedScene {
     pub vectors: Vec<PathBuf>,
     /// Where its rasters go.
     pub raster: Option<PathBuf>,
+    /// Where the raster of all prompts goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_raster: Option<PathBuf>,
+    /// Where its QGIS project goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qgis_project: Option<PathBuf>,
     /// Where its report goes.
     pub report: Option<PathBuf>,
 }

@@ -9,6 +9,7 @@ use zip::write::SimpleFileOptions;
 
 use super::style::{Style, inner};
 use super::xml::escaped;
+use crate::beside::relative;
 
 /// A layer of the project, as QGIS is to open it.
 #[derive(Clone, Debug)]
@@ -30,8 +31,8 @@ pub(crate) struct Layer {
 /// The project as the content of a `.qgs`, or of a `.qgz` when the name ends so. The first layer is the topmost.
 ///
 /// Files are named relative to the project, so that a folder with both may be moved.
-pub(crate) fn project(out: &Path, scene: &SceneInfo, layers: &[Layer]) -> std::io::Result<Vec<u8>> {
-    let text = qgs(out, scene, layers);
+pub(crate) fn project(out: &Path, scene: &SceneInfo, prompts: &[String], layers: &[Layer]) -> std::io::Result<Vec<u8>> {
+    let text = qgs(out, scene, prompts, layers);
     let is_zip = out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("qgz"));
     if !is_zip {
         return Ok(text.into_bytes());
@@ -45,11 +46,11 @@ pub(crate) fn project(out: &Path, scene: &SceneInfo, layers: &[Layer]) -> std::i
     Ok(zip.finish().map_err(std::io::Error::other)?.into_inner())
 }
 
-fn qgs(out: &Path, scene: &SceneInfo, layers: &[Layer]) -> String {
+fn qgs(out: &Path, scene: &SceneInfo, prompts: &[String], layers: &[Layer]) -> String {
     let crs = scene.crs.as_ref();
     let srs = srs(crs.map(|crs| (crs.wkt2().to_owned(), crs.authority().map(|(name, code)| format!("{name}:{code}")))));
     let degrees = self::srs(Some((String::new(), Some("EPSG:4326".to_owned()))));
-    let title = escaped(&format!("geophrase: {}", scene.name));
+    let title = escaped(&format!("geophrase: {}", scene.short_name()));
     let (mut tree, mut list, mut order) = (String::new(), String::new(), String::new());
     for (number, layer) in layers.iter().enumerate() {
         let id = format!("geophrase_{number}");
@@ -64,7 +65,7 @@ fn qgs(out: &Path, scene: &SceneInfo, layers: &[Layer]) -> String {
         order += &format!("<layer id=\"{id}\"/>\n");
         let geometry = if is_vector { " geometry=\"Polygon\"" } else { "" };
         let srs = if layer.in_degrees { &degrees } else { &srs };
-        let style = layer.style.map(inner).unwrap_or_default();
+        let style = layer.style.map(|style| inner(style, prompts)).unwrap_or_default();
         list += &format!(
             "<maplayer type=\"{kind}\"{geometry} autoRefreshEnabled=\"0\">\n<id>{id}</id>\n<datasource>{source}</datasource>\n\
              <layername>{name}</layername>\n{srs}<provider>{provider}</provider>\n{style}</maplayer>\n"
@@ -98,46 +99,4 @@ fn extent(scene: &SceneInfo) -> [f64; 4] {
     let least = |of: fn(&geo_io::MapPoint) -> f64| corners.iter().map(of).fold(f64::INFINITY, f64::min);
     let most = |of: fn(&geo_io::MapPoint) -> f64| corners.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
     [least(|point| point.x), least(|point| point.y), most(|point| point.x), most(|point| point.y)]
-}
-
-/// A file as seen from the folder of another; as it is where it is no plain file, such as `/vsicurl/...`.
-fn relative(from: &Path, to: &Path) -> String {
-    let folder = match from.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let to_folder = match to.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let plain = to.to_string_lossy().into_owned();
-    // The outputs are not there yet under their names, but their folders are.
-    let (Ok(folder), Ok(to_folder), Some(name)) = (folder.canonicalize(), to_folder.canonicalize(), to.file_name())
-    else {
-        return plain;
-    };
-    if to.starts_with("/vsi") {
-        return plain;
-    }
-    let shared = folder.components().zip(to_folder.components()).take_while(|(a, b)| a == b).count();
-    let mut path = PathBuf::from(".");
-    path.extend(folder.components().skip(shared).map(|_| ".."));
-    path.extend(to_folder.components().skip(shared));
-    path.push(name);
-    path.to_string_lossy().into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_named_as_seen_from_the_project() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("out")).unwrap();
-        let project = folder.path().join("out/look.qgs");
-        assert_eq!(relative(&project, &folder.path().join("out/a.tif")), "./a.tif");
-        assert_eq!(relative(&project, &folder.path().join("scene.tif")), "./../scene.tif");
-        assert_eq!(relative(&project, Path::new("/vsicurl/https://host/a.tif")), "/vsicurl/https://host/a.tif");
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use geo_io::CLASS_COLOURS;
+
 use super::xml::escaped;
 
 /// From sure to unsure: upper end of the class, red, green, blue (matplotlib's plasma).
@@ -39,18 +41,18 @@ pub(crate) enum Style {
     Uncertainty,
     /// A mask.
     Mask,
-    /// A raster of classes, which carries its own colours.
+    /// A raster of classes, each prompt in the colour that the raster itself gives it.
     Classes,
 }
 
 /// A `.qml` file of one style, or of one for a vector and one for a raster file of the same stem: QGIS looks for the
 /// style of either under the same name, and takes of it what fits.
-pub(crate) fn qml(styles: &[Style]) -> String {
+pub(crate) fn qml(styles: &[Style], prompts: &[String]) -> String {
     let mut text = String::from(
         "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n<qgis version=\"3.22.0\" styleCategories=\"Symbology\">\n",
     );
     for style in styles {
-        text += &inner(*style);
+        text += &inner(*style, prompts);
     }
     if styles.contains(&Style::Detections) {
         text += "<layerGeometryType>2</layerGeometryType>\n";
@@ -59,13 +61,21 @@ pub(crate) fn qml(styles: &[Style]) -> String {
 }
 
 /// The part of a style that also stands in a project.
-pub(super) fn inner(style: Style) -> String {
+pub(super) fn inner(style: Style, prompts: &[String]) -> String {
     match style {
         Style::Detections => detections(),
         Style::Probability => ramp(1, 1.0, &PROBABILITY),
         Style::Uncertainty => ramp(2, 0.5, &UNCERTAINTY),
-        Style::Mask => mask(),
-        Style::Classes => String::new(),
+        Style::Mask => {
+            let [r, g, b] = MASK;
+            paletted(&[entry(0, "outside", [0; 3], 0), entry(1, "inside", [r, g, b], 150)])
+        }
+        Style::Classes => {
+            let classes = prompts.iter().enumerate();
+            let colour = |class: usize| CLASS_COLOURS[class % CLASS_COLOURS.len()];
+            let entries = classes.map(|(class, prompt)| entry(class + 1, prompt, colour(class), 200));
+            paletted(&std::iter::once(entry(0, "none", [0; 3], 0)).chain(entries).collect::<Vec<_>>())
+        }
     }
 }
 
@@ -128,14 +138,17 @@ fn ramp(band: usize, most: f64, stops: &[(f64, [u8; 3], u8)]) -> String {
     text + "</colorrampshader></rastershader>\n</rasterrenderer>\n</pipe>\n"
 }
 
-fn mask() -> String {
-    let [r, g, b] = MASK;
+/// A value of a raster of numbers, with its name and colour.
+fn entry(value: usize, label: &str, [r, g, b]: [u8; 3], alpha: u8) -> String {
+    let label = escaped(label);
+    format!("<paletteEntry value=\"{value}\" label=\"{label}\" color=\"#{r:02x}{g:02x}{b:02x}\" alpha=\"{alpha}\"/>\n")
+}
+
+fn paletted(entries: &[String]) -> String {
     format!(
         "<pipe>\n<rasterrenderer type=\"paletted\" band=\"1\" opacity=\"1\" alphaBand=\"-1\" nodataColor=\"\">\n\
-         <rasterTransparency/>\n<colorPalette>\n\
-         <paletteEntry value=\"0\" label=\"outside\" color=\"#000000\" alpha=\"0\"/>\n\
-         <paletteEntry value=\"1\" label=\"inside\" color=\"#{r:02x}{g:02x}{b:02x}\" alpha=\"150\"/>\n\
-         </colorPalette>\n</rasterrenderer>\n</pipe>\n"
+         <rasterTransparency/>\n<colorPalette>\n{}</colorPalette>\n</rasterrenderer>\n</pipe>\n",
+        entries.concat()
     )
 }
 
@@ -145,7 +158,7 @@ mod tests {
 
     #[test]
     fn classes_follow_each_other_without_gaps_to_one() {
-        let text = qml(&[Style::Detections]);
+        let text = qml(&[Style::Detections], &[]);
         for (lower, upper) in [(0.0, 0.02), (0.02, 0.05), (0.05, 0.1), (0.1, 0.2), (0.2, 1.0)] {
             assert!(text.contains(&format!("lower=\"{lower:.6}\" upper=\"{upper:.6}\"")), "{text}");
         }
@@ -153,12 +166,20 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_where_the_mask_is_zero() {
-        assert!(qml(&[Style::Mask]).contains("value=\"0\" label=\"outside\" color=\"#000000\" alpha=\"0\""));
+        assert!(qml(&[Style::Mask], &[]).contains("value=\"0\" label=\"outside\" color=\"#000000\" alpha=\"0\""));
+    }
+
+    #[test]
+    fn each_prompt_has_its_number_and_its_words_whatever_they_are() {
+        let text = qml(&[Style::Classes], &["roofs".to_owned(), "a < b".to_owned()]);
+        assert!(text.contains("value=\"0\" label=\"none\" color=\"#000000\" alpha=\"0\""), "{text}");
+        assert!(text.contains("value=\"1\" label=\"roofs\" color=\"#e69f00\""), "{text}");
+        assert!(text.contains("value=\"2\" label=\"a &lt; b\" color=\"#56b4e9\""), "{text}");
     }
 
     #[test]
     fn files_of_one_stem_share_a_style_file() {
-        let both = qml(&[Style::Detections, Style::Probability]);
+        let both = qml(&[Style::Detections, Style::Probability], &[]);
         assert!(both.contains("<renderer-v2") && both.contains("<rasterrenderer"));
     }
 }

@@ -5,12 +5,12 @@
 
 pub mod infer;
 pub mod prepare;
-mod presences;
 pub mod read;
 pub mod recall;
 pub mod record;
 pub mod scene_view;
 pub mod stitch;
+mod strip_tiles;
 pub mod write;
 
 use std::sync::Arc;

@@ -11,8 +11,8 @@ use crate::mosaic::blend::{CALIBRATED_AT, label_uncertainty};
 use crate::mosaic::canvas::{BlendedPlanes, BlendedRows, Canvas};
 use crate::mosaic::holes::{FailedTile, Holes};
 use crate::report::TileCounts;
-use crate::stage::presences::TilePresences;
 use crate::stage::scene_view::{SceneAnswers, SceneRows};
+use crate::stage::strip_tiles::StripTiles;
 use crate::stage::{Answer, AnsweredTile, BusyClock, Cancel, StripSet};
 use crate::tiling::TilePlan;
 
@@ -75,7 +75,7 @@ impl StitchStage {
         counts.presence = vec![None; self.prompts];
         let scene = self.scene_answers.take().map(SceneAnswers::wait).transpose()?;
         let mut holes = Holes::default();
-        let mut presences = TilePresences::new(self.prompts, scene.as_ref().map_or(&[], SceneRows::numbers));
+        let mut strip_tiles = StripTiles::new(self.prompts, scene.as_ref().map_or(&[], SceneRows::numbers));
         let mut canvas = Canvas::new((*self.plan).clone(), self.prompts, self.raw_uncertainty);
         for _ in 0..self.plan.len() {
             self.cancel.check(Self::NAME)?;
@@ -89,7 +89,7 @@ impl StitchStage {
             for (highest, prediction) in counts.presence.iter_mut().zip(predictions.iter()) {
                 *highest = highest.iter().copied().chain(prediction.presence).reduce(f32::max);
             }
-            presences.add(&tile, self.plan.part(), &predictions);
+            strip_tiles.add(&tile, self.plan.part(), &predictions);
             if has_planes {
                 clock.time(|| canvas.add(&tile, &valid, &predictions));
             }
@@ -113,7 +113,7 @@ impl StitchStage {
                 counts.hole_px += hole_px;
                 counts.nodata_px += rows.covered.len() as u64 - valid_px - hole_px;
                 let mut strips = cut(&rows, part.width, self.threshold);
-                presences.hand_over(&mut strips);
+                strip_tiles.hand_over(&mut strips);
                 let waits = Instant::now();
                 let sent = self.output.blocking_send(strips);
                 sending += waits.elapsed();
@@ -162,7 +162,7 @@ fn cut_prompt(rows: &BlendedRows, planes: &BlendedPlanes, width: u32, threshold:
         // The scorer speaks of the label at the threshold it was trained at, whatever the user's is.
         raw_uncertainty: planes.raw_implied.as_deref().map(|implied| doubt(implied, CALIBRATED_AT)),
         mask: planes.probability.iter().enumerate().map(label).collect(),
-        presences: Vec::new(),
+        tiles: Vec::new(),
         probability: planes.probability.iter().enumerate().map(|(i, &p)| where_covered(i, p)).collect(),
     }
 }

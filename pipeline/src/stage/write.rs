@@ -52,7 +52,7 @@ impl Writers {
             overwrite,
             layers: layers(prompts),
             several_parts: config.polygons.corners_connect,
-            style_qml: config.outputs.styles.then(|| qml(&[Style::Detections])),
+            style_qml: config.outputs.styles.then(|| qml(&[Style::Detections], &[])),
             ..VectorOptions::default()
         };
         let wanted = !names.vectors.is_empty();

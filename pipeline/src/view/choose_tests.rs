@@ -12,6 +12,7 @@ fn model() -> ModelReport {
         frame_px: 512,
         device: "cpu".into(),
         pixel_size_m: Some((0.2, 0.6)),
+        folder: std::path::PathBuf::new(),
     }
 }
 
