@@ -177,10 +177,16 @@ impl JobReport {
         done.filter(|scene| scene.holes > 0).map(|scene| scene.scene.clone()).collect()
     }
 
-    /// The exit code of a run in which nothing came in between: 0, or 4 when a scene failed or has holes.
+    /// The exit code of a run in which nothing came in between: 0, or 4 when a scene failed or has holes; 75 when all that
+    /// failed may work later, as servers that could not be reached.
     #[must_use]
     pub fn plain_exit(&self) -> Exit {
         let Counts { failed, quarantined, with_holes, .. } = self.counts;
-        if failed + quarantined + with_holes == 0 { Exit::Done } else { Exit::Incomplete }
+        let later = |scene: &&SceneEntry| scene.state == SceneState::Failed && scene.exit_code == Exit::TryAgain as u8;
+        match failed + quarantined + with_holes {
+            0 => Exit::Done,
+            wrong if self.scenes.iter().filter(later).count() == wrong => Exit::TryAgain,
+            _ => Exit::Incomplete,
+        }
     }
 }
