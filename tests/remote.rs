@@ -339,7 +339,7 @@ fn a_plan_of_a_scene_on_a_server_is_run_and_merged_and_refuses_one_that_changed(
 }
 
 #[test]
-fn a_job_goes_on_without_a_server_that_cannot_be_reached_and_ends_with_75_or_4() {
+fn fault_49_a_job_goes_on_without_a_scene_that_its_server_has_not_and_never_asks_for_what_is_done() {
     let work = tempfile::tempdir().unwrap();
     let (_, bytes) = painted(work.path());
     let server = Server::new(bytes, vec![Reply::Whole]);

@@ -190,3 +190,42 @@ impl JobReport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A job whose scenes ended with these codes.
+    fn ended(codes: &[u8]) -> JobReport {
+        let scene = |&exit_code: &u8| SceneEntry {
+            scene: String::new(),
+            name: String::new(),
+            state: if exit_code == 0 { SceneState::Done } else { SceneState::Failed },
+            exit_code,
+            reason: None,
+            detections: 0,
+            holes: 0,
+            seconds: 0.0,
+        };
+        let scenes: Vec<SceneEntry> = codes.iter().map(scene).collect();
+        JobReport {
+            version: "0",
+            model: String::new(),
+            exit_code: 0,
+            counts: Counts::of(&scenes),
+            detections: 0,
+            tiles: TileTotals::default(),
+            seconds: 0.0,
+            finished_at: 0,
+            collection: None,
+            scenes,
+        }
+    }
+
+    #[test]
+    fn fault_49_servers_that_could_not_be_reached_are_a_reason_to_try_again_unless_something_else_failed() {
+        assert_eq!(ended(&[0, 0]).plain_exit(), Exit::Done);
+        assert_eq!(ended(&[0, 75, 75]).plain_exit(), Exit::TryAgain);
+        assert_eq!(ended(&[0, 75, 66]).plain_exit(), Exit::Incomplete);
+    }
+}

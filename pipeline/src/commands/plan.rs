@@ -143,9 +143,9 @@ fn find_scenes(request: &PlanRequest) -> Result<Vec<OsString>, PipelineError> {
     if found.is_empty() {
         return Err(PipelineError::Usage("there is no scene in what was given".into()));
     }
-    for scene in found.iter_mut().filter(|scene| is_remote(scene)) {
+    for scene in &mut found {
         without_secrets(scene)?;
-        if request.direct {
+        if request.direct && is_remote(scene) {
             *scene = by_gdal(scene);
         }
     }

@@ -36,11 +36,13 @@ pub fn shown(name: &OsStr) -> OsString {
     format!("{before}{url}").into()
 }
 
-/// Whether an address holds what [`shown`] leaves out.
+/// Whether a name is an address, or one by GDAL's prefix, that holds what [`shown`] leaves out.
 #[must_use]
 pub fn has_secrets(name: &OsStr) -> bool {
-    Url::parse(&name.to_string_lossy())
-        .is_ok_and(|url| !url.username().is_empty() || url.password().is_some() || url.query().is_some())
+    let text = name.to_string_lossy();
+    let address = text.strip_prefix(BY_GDAL).unwrap_or(&text);
+    let holds_some = |url: Url| !url.username().is_empty() || url.password().is_some() || url.query().is_some();
+    is_remote(OsStr::new(address)) && Url::parse(address).is_ok_and(holds_some)
 }
 
 /// The name by which GDAL reads an address by itself.
@@ -137,7 +139,10 @@ mod tests {
         assert_eq!(of("https://host:port/b.tif?sig=SECRET"), "https://host:port/b.tif");
         assert_eq!(of("what?.tif"), "what?.tif");
         assert!(has_secrets(OsStr::new("https://host/b.tif?sig=1")) && has_secrets(OsStr::new("http://me@host/b")));
-        assert!(!has_secrets(OsStr::new("https://host/b.tif")));
+        assert!(has_secrets(OsStr::new("/vsicurl/https://host/b.tif?sig=1")));
+        for plain in ["https://host/b.tif", "/vsicurl/https://host/b.tif", "NETCDF:a.nc?x:b", "a?.tif"] {
+            assert!(!has_secrets(OsStr::new(plain)), "{plain}");
+        }
     }
 
     #[test]

@@ -164,6 +164,5 @@ impl Fetching {
 /// # Errors
 /// [`RemoteErrorKind::Secret`].
 pub fn without_secrets(name: &OsStr) -> Result<(), RemoteError> {
-    let is_secret = is_remote(name) && has_secrets(name);
-    if is_secret { Err(RemoteErrorKind::Secret.of(&shown(name).to_string_lossy())) } else { Ok(()) }
+    if has_secrets(name) { Err(RemoteErrorKind::Secret.of(&shown(name).to_string_lossy())) } else { Ok(()) }
 }

@@ -68,13 +68,14 @@ fn scene(path: &Path) -> SceneInfo {
 }
 
 fn run(folder: &Path, info: SceneInfo, input: &Input) {
-    let point = |&(x, y): &(f64, f64)| MapPoint { x, y };
+    // Near the scene: an edge across the globe is cut into a million pieces, which takes seconds. No number stays none.
+    let point = |&(x, y): &(f64, f64)| MapPoint { x: 5e5 + x % 1e3, y: 5.3e6 + y % 1e3 };
     let mut rings = input.rings.iter().filter(|ring| ring.len() > 2).map(|ring| {
         let mut ring: Vec<MapPoint> = ring.iter().map(point).collect();
         ring.push(ring[0]);
         ring
     });
-    let square = [(5e5, 5.3e6), (5e5 + 1.0, 5.3e6), (5e5 + 1.0, 5.3e6 + 1.0), (5e5, 5.3e6)];
+    let square = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0)];
     let shell = rings.next().unwrap_or_else(|| square.iter().map(point).collect());
     let [prob_mean, prob_p10, unc_mean, unc_p90, unc_max, likely_share, sure_share, possible_share] = input.numbers;
     let detection = Detection {
