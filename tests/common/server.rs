@@ -102,12 +102,25 @@ fn answer(
     let mut reader = BufReader::new(stream.try_clone()?);
     while !head.ends_with("\r\n\r\n") && reader.by_ref().take(4096).read_line(&mut head)? > 0 {}
     log.lock().unwrap().push(head.clone());
-    let from = head.lines().find_map(|line| {
+    let range = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        let range = value.trim().strip_prefix("bytes=")?.strip_suffix('-')?;
-        name.eq_ignore_ascii_case("range").then(|| range.parse::<usize>().ok())?
+        let (from, to) = value.trim().strip_prefix("bytes=")?.split_once('-')?;
+        let is_range = name.eq_ignore_ascii_case("range");
+        is_range.then(|| Some((from.parse::<usize>().ok()?, to.parse::<usize>().ok())))?
     });
     let bytes = file.len();
+    let from = range.map(|(from, _)| from);
+    // As GDAL asks: for the head alone, and for a part with an end.
+    if let (Reply::Whole, true) = (&reply, head.starts_with("HEAD ")) {
+        return stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {bytes}\r\n\r\n").as_bytes());
+    }
+    if let (Reply::Whole, Some((from, Some(to)))) = (&reply, range) {
+        let to = to.min(bytes - 1);
+        let length = to + 1 - from;
+        let head = format!("Content-Length: {length}\r\nContent-Range: bytes {from}-{to}/{bytes}\r\n\r\n");
+        stream.write_all(format!("HTTP/1.1 206 Partial\r\n{head}").as_bytes())?;
+        return stream.write_all(&file[from..=to]);
+    }
     let head_of = |bytes: u64, tag: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {bytes}\r\nETag: {tag}\r\n\r\n");
     let whole = head_of(bytes as u64, "\"1\"");
     let part = |from: usize, tag: &str| {
