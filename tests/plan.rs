@@ -177,7 +177,11 @@ fn fault_1_a_run_with_a_checkpoint_that_is_killed_again_and_again_ends_with_the_
         // A little longer each time, so that it ends on a busy machine too.
         after += Duration::from_millis(150);
         let named: Vec<String> = names_in(&desk.at("out")).into_iter().filter(|name| !name.starts_with('.')).collect();
-        assert_eq!(named, [""; 0], "half a result after {kills} kills");
+        // On a busy machine a kill may come when all is done and only the process has not ended yet.
+        assert!(named.is_empty() || named.len() == 4, "half a result after {kills} kills: {named:?}");
+        if named.len() == 4 && !desk.at("kept").exists() {
+            break;
+        }
     }
     assert!(kills > 0, "it was never killed");
     // Hidden files that killed runs left are gone too.
@@ -186,6 +190,16 @@ fn fault_1_a_run_with_a_checkpoint_that_is_killed_again_and_again_ends_with_the_
     let report = std::fs::read_to_string(desk.at("out/scene.report.json")).unwrap();
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["tiles"]["planned"], 5);
+}
+
+#[test]
+fn the_report_of_a_run_with_a_checkpoint_times_the_answers_as_well_as_the_merge() {
+    let desk = Desk::new();
+    desk.ends(&["segment", "scene.tif", "-p", "a pond", "--raster", "out/scene.tif", "--checkpoint", "kept"], 0);
+    let report = std::fs::read_to_string(desk.at("out/scene.report.json")).unwrap();
+    let seconds = serde_json::from_str::<Value>(&report).unwrap()["seconds"].clone();
+    let took = |stage: &str| seconds[stage].as_f64().unwrap_or_else(|| panic!("{stage}: {seconds}"));
+    assert!(took("infer") > 0.0 && took("total") >= took("infer") + took("recall"), "{seconds}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use pipeline::engine;
 use pipeline::exit::{Exit, one_line};
 use pipeline::fingerprint::Fingerprint;
 use pipeline::plan::{Plan, PlanOptions, PlannedScene, planned_name};
+use pipeline::remote::{RemoteOptions, Source};
 use pipeline::run::Outcome;
 use pipeline::run::merge::{MergeJob, merge};
 use pipeline::run::units::{UnitsJob, UnitsOutcome, run_units};
@@ -30,9 +31,11 @@ fn planned(scene: &Path, out: &Path, prompts: &[&str], config: &RunConfig, tiles
     let model = engine::described(Arithmetic::new(Rule::Brightness, &prompts).info());
     let options = PlanOptions::new(&SceneOptions::default(), config);
     let mut plan = Plan::new("arithmetic".into(), model, prompts, options);
+    let source = Source::local(scene.as_os_str());
     let scene = PlannedScene {
         name: planned_name(scene.as_os_str()).unwrap(),
         fingerprint: Fingerprint::of(scene.as_os_str()),
+        scaling: None,
         grid: [0, 0],
         vectors: vec![out.join("out.geojson")],
         raster: Some(out.join("out.tif")),
@@ -40,7 +43,7 @@ fn planned(scene: &Path, out: &Path, prompts: &[&str], config: &RunConfig, tiles
         qgis_project: None,
         report: None,
     };
-    plan.lay_out(scene, tiles_per_unit).unwrap();
+    plan.lay_out(scene, &source, tiles_per_unit).unwrap();
     Arc::new(plan)
 }
 
@@ -52,6 +55,8 @@ fn job(plan: &Arc<Plan>, folder: &Path, shard: Shard, rule: Rule, batch: usize) 
         units: Box::new(shard.units(plan.units.len())),
         each: Box::new(|_, _| {}),
         open_model: Box::new(move || Ok(Box::new(Arithmetic::new(rule, &prompts)))),
+        source: None,
+        remote: RemoteOptions::default(),
         batch,
         readers: 2,
         ram: Ram::HalfOfFree,
@@ -68,6 +73,8 @@ fn merged(plan: &Arc<Plan>, folder: &Path) -> Result<Outcome, PipelineError> {
         plan: plan.clone(),
         folder: folder.to_owned(),
         scene: 0,
+        source: None,
+        remote: RemoteOptions::default(),
         keep_detections: 0,
         resumed: 0,
         outputs: None,

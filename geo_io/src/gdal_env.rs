@@ -29,6 +29,18 @@ pub fn init_gdal() -> String {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         gdal::config::set_config_option("GDAL_VRT_ENABLE_PYTHON", "NO").expect("constant text without NUL");
+        // For ever is too long to wait for a server, and once too few to ask it.
+        for (key, value) in [
+            ("GDAL_HTTP_CONNECTTIMEOUT", "10"),
+            ("GDAL_HTTP_LOW_SPEED_TIME", "30"),
+            ("GDAL_HTTP_LOW_SPEED_LIMIT", "1000"),
+            ("GDAL_HTTP_MAX_RETRY", "4"),
+            ("GDAL_HTTP_RETRY_DELAY", "1"),
+        ] {
+            if std::env::var_os(key).is_none() {
+                gdal::config::set_config_option(key, value).expect("constant text without NUL");
+            }
+        }
         if std::env::var_os("GDAL_CACHEMAX").is_none() {
             set_cache(DEFAULT_CACHE_MB);
         }
@@ -148,6 +160,18 @@ pub(crate) fn open_untrusted(name: &OsStr, driver: &str) -> Result<Dataset, Gdal
 pub(crate) fn keep_proj_off_the_network() {
     // SAFETY: a plain setter, callable at any time from any thread.
     unsafe { gdal_sys::OSRSetPROJEnableNetwork(0) }
+}
+
+/// Makes GDAL forget what it has read from an address: it keeps bad bytes as well, and a scene opened anew would get them
+/// again.
+#[expect(unsafe_code, reason = "the safe layer has no way to empty the cache of addresses")]
+pub(crate) fn forget_remote(name: &OsStr) {
+    if name.as_encoded_bytes().starts_with(b"/vsi")
+        && let Ok(name) = CString::new(name.as_encoded_bytes())
+    {
+        // SAFETY: the name outlives the call and ends in NUL; any prefix of a path is allowed.
+        unsafe { gdal_sys::VSICurlPartialClearCache(name.as_ptr()) }
+    }
 }
 
 /// Opens a raster by any name GDAL knows, including names that are not UTF-8.

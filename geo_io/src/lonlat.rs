@@ -43,6 +43,8 @@ impl LonLat {
     }
 
     fn ring(&self, ring: &[MapPoint]) -> Result<LineString, GdalFailure> {
+        // Before edges are divided: one to a corner that is nowhere has no length, or one without end.
+        self.on_the_globe(ring.iter().map(|corner| (corner.x, corner.y)).unzip())?;
         let (mut x, mut y) = (Vec::with_capacity(ring.len()), Vec::with_capacity(ring.len()));
         for edge in ring.windows(2) {
             let (dx, dy) = (edge[1].x - edge[0].x, edge[1].y - edge[0].y);
@@ -53,13 +55,22 @@ impl LonLat {
                 y.push(edge[0].y + dy * part);
             }
         }
+        let (x, y) = self.on_the_globe((x, y))?;
+        Ok(unrolled(&x, &y))
+    }
+
+    /// Longitudes and latitudes of points of the map.
+    fn on_the_globe(&self, (mut x, mut y): (Vec<f64>, Vec<f64>)) -> Result<(Vec<f64>, Vec<f64>), GdalFailure> {
+        if x.is_empty() {
+            return Err(GdalFailure::new("a ring has no corners"));
+        }
         guarded(|| self.transform.0.transform_coords(&mut x, &mut y, &mut []))?;
         if let Some(index) =
             (0..x.len()).find(|index| !x[*index].is_finite() || y[*index].is_nan() || y[*index].abs() > 90.0)
         {
             return Err(GdalFailure::new(&format!("a corner lies off the globe, near {} {}", x[index], y[index])));
         }
-        Ok(unrolled(&x, &y))
+        Ok((x, y))
     }
 }
 
@@ -173,6 +184,22 @@ mod tests {
         assert!(xs(300.0).iter().all(|x| (-60.0..=-59.0).contains(x)));
         assert!(xs(179.0).iter().all(|x| (179.0..=180.0).contains(x)));
         assert_eq!(cut(&Polygon::new(square(179.0), vec![])).0.len(), 1);
+    }
+
+    #[test]
+    fn a_corner_that_is_no_number_or_nowhere_is_refused_before_its_edges_are_divided() {
+        let crs = SceneCrs::from_definition("EPSG:32633").unwrap();
+        let lonlat = LonLat::new(&crs, 1.0).unwrap();
+        let ring = |x: f64| {
+            let corners = [(5e5, 5.3e6), (x, 5.3e6), (5e5 + 1.0, 5.3e6 + 1.0), (5e5, 5.3e6)];
+            let shell = corners.map(|(x, y)| MapPoint { x, y }).to_vec();
+            lonlat.carry(&DetectionPolygon { shell, holes: Vec::new() })
+        };
+        assert!(ring(5e5 + 1.0).is_ok());
+        for wrong in [f64::NAN, f64::INFINITY, 1e300] {
+            assert!(ring(wrong).is_err(), "{wrong}");
+        }
+        assert!(lonlat.carry(&DetectionPolygon { shell: Vec::new(), holes: Vec::new() }).is_err());
     }
 
     #[test]

@@ -115,7 +115,15 @@ impl RasterWriter {
     /// # Errors
     /// [`GeoIoError::Write`] when anything is missing or different, [`GeoIoError::Order`] when rows are missing.
     pub fn finish(self) -> Result<PendingOutput, GeoIoError> {
-        Ok(self.planes.finish()?.merge(self.mask.finish()?))
+        self.finish_unless(&|| false)
+    }
+
+    /// The same, but gives up while it reads back as soon as `stop` says so: very large files take minutes.
+    ///
+    /// # Errors
+    /// As for [`finish`](Self::finish), and [`GeoIoError::Write`] when it gave up.
+    pub fn finish_unless(self, stop: &dyn Fn() -> bool) -> Result<PendingOutput, GeoIoError> {
+        Ok(self.planes.finish_unless(stop)?.merge(self.mask.finish_unless(stop)?))
     }
 }
 

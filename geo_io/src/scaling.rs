@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::GeoIoError;
 
@@ -70,7 +70,8 @@ impl FromStr for ScaleChoice {
 }
 
 /// The stored values of one band that become 0 and 255.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BandRange {
     /// Becomes 0.
     pub min: f64,
@@ -79,7 +80,7 @@ pub struct BandRange {
 }
 
 /// What was decided about the scale of a scene, for the report.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum ScalingInfo {
     /// 8-bit values are used as they are.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::bands;
 use crate::crs::SceneCrs;
 use crate::error::{GdalFailure, GeoIoError};
-use crate::gdal_env::{open_raster, open_untrusted};
+use crate::gdal_env::{forget_remote, open_raster, open_untrusted};
 use crate::geodesy::GeoContext;
 use crate::georeference::{self, Lost};
 use crate::grid::PixelSize;
@@ -37,12 +37,14 @@ pub struct SceneOptions {
     pub allow_no_crs: bool,
     /// Whom the scene comes from.
     pub trust: Trust,
+    /// How values of this very scene become 0 to 255, as it was found out earlier; then it is not found out again.
+    pub known_scaling: Option<ScalingInfo>,
 }
 
 /// What is known about an open scene.
 #[derive(Clone, Debug, Serialize)]
 pub struct SceneInfo {
-    /// The name it was opened by.
+    /// What it is called: the name it was opened by, or the address it was fetched from.
     pub name: String,
     /// Its size.
     pub size: PixelSize,
@@ -88,7 +90,10 @@ pub struct RgbWindow {
 
 /// An open scene. It can be sent to another thread but not shared: give each reader thread its own by [`Scene::reopen`].
 pub struct Scene {
+    /// What GDAL opens.
     name: OsString,
+    /// What users call it.
+    called: OsString,
     handle: Handle,
     reader: PixelReader,
     info: SceneInfo,
@@ -101,8 +106,16 @@ impl Scene {
     /// # Errors
     /// Missing, unreadable and unusable scenes, each with the remedy; bands or a scale that do not fit.
     pub fn open(name: &OsStr, options: &SceneOptions) -> Result<Self, GeoIoError> {
-        let unusable = |reason: String| GeoIoError::UnusableScene { name: name.to_owned(), reason };
-        let dataset = open(name, options.trust)?;
+        Self::open_as(name, name, options)
+    }
+
+    /// The same for a file that users know by another name, such as the address it was fetched from.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open), by that name.
+    pub fn open_as(name: &OsStr, called: &OsStr, options: &SceneOptions) -> Result<Self, GeoIoError> {
+        let unusable = |reason: String| GeoIoError::UnusableScene { name: called.to_owned(), reason };
+        let dataset = open(name, called, options.trust)?;
         let mut notes = Vec::new();
         let colour =
             bands::choose(&dataset, options.bands.as_deref(), &mut notes).map_err(|refusal| match refusal {
@@ -115,18 +128,21 @@ impl Scene {
             Lost::Option(reason) => GeoIoError::Usage { reason },
         })?;
         let reader = PixelReader::new(&dataset, colour, options.nodata)
-            .map_err(|failure| GeoIoError::OpenScene { name: name.to_owned(), source: failure.into() })?;
+            .map_err(|failure| GeoIoError::OpenScene { name: called.to_owned(), source: failure.into() })?;
         let mut scale = options.scale;
         if matches!(reader.colour(), bands::Colour::Palette(..)) && scale != ScaleChoice::Auto {
             notes.push("--scale says nothing about a palette: its colours are used as they are".to_owned());
             scale = ScaleChoice::Auto;
         }
-        let scaling = statistics::decide(&dataset, &reader, size, scale).map_err(|(window, failure)| {
-            GeoIoError::ReadWindow { name: name.to_owned(), window, source: failure.into() }
-        })?;
+        let scaling = match &options.known_scaling {
+            Some(known) => known.clone(),
+            None => statistics::decide(&dataset, &reader, size, scale).map_err(|(window, failure)| {
+                GeoIoError::ReadWindow { name: called.to_owned(), window, source: failure.into() }
+            })?,
+        };
         let pixel_size_m = GeoContext::of(place.affine, size, place.crs.as_ref()).pixel_size_m();
         let info = SceneInfo {
-            name: name.to_string_lossy().into_owned(),
+            name: called.to_string_lossy().into_owned(),
             size,
             origin: (0, 0),
             affine: place.affine,
@@ -143,10 +159,11 @@ impl Scene {
         };
         let pixel_bytes = dataset.rasterbands().flatten().map(|band| u64::from(band.band_type().bytes())).sum();
         let handle = Handle::new(dataset, Layout { size, block: info.block, pixel_bytes });
-        Ok(Self { name: name.to_owned(), handle, reader, info, trust: options.trust })
+        let (name, called) = (name.to_owned(), called.to_owned());
+        Ok(Self { name, called, handle, reader, info, trust: options.trust })
     }
 
-    /// The name it was opened by.
+    /// The name by which GDAL opened it.
     pub fn name(&self) -> &OsStr {
         &self.name
     }
@@ -175,17 +192,19 @@ impl Scene {
     /// # Errors
     /// When it cannot be opened any more or has changed.
     pub fn anew(&self) -> Result<Self, GeoIoError> {
-        let dataset = open(&self.name, self.trust)?;
+        forget_remote(&self.name);
+        let dataset = open(&self.name, &self.called, self.trust)?;
         if size_of(&dataset) != Some(self.info.size) || dataset.raster_count() != self.handle.band_count() {
             let source = GdalFailure::new("its size or bands have changed since it was first opened").into();
-            return Err(GeoIoError::OpenScene { name: self.name.clone(), source });
+            return Err(GeoIoError::OpenScene { name: self.called.clone(), source });
         }
         Ok(self.with(self.handle.over(dataset)))
     }
 
     fn with(&self, handle: Handle) -> Self {
-        let (name, reader, info) = (self.name.clone(), self.reader.clone(), self.info.clone());
-        Self { name, handle, reader, info, trust: self.trust }
+        let (name, called) = (self.name.clone(), self.called.clone());
+        let (reader, info) = (self.reader.clone(), self.info.clone());
+        Self { name, called, handle, reader, info, trust: self.trust }
     }
 
     /// What GDAL should be able to keep of decoded blocks, in bytes, so that each is decoded once when tiles of so many
@@ -215,7 +234,7 @@ impl Scene {
         let (rgb, valid) = self
             .handle
             .read(window, |dataset| self.reader.read_rgb(dataset, window, ranges))
-            .map_err(|failure| GeoIoError::ReadWindow { name: self.name.clone(), window, source: failure.into() })?;
+            .map_err(|failure| GeoIoError::ReadWindow { name: self.called.clone(), window, source: failure.into() })?;
         Ok(RgbWindow { window, rgb, valid })
     }
 }
@@ -256,17 +275,17 @@ impl SceneInfo {
 }
 
 /// Opens a scene as its origin allows.
-fn open(name: &OsStr, trust: Trust) -> Result<Dataset, GeoIoError> {
+fn open(name: &OsStr, called: &OsStr, trust: Trust) -> Result<Dataset, GeoIoError> {
     let Trust::Untrusted { max_px } = trust else {
-        return open_raster(name).map_err(|failure| not_opened(name, failure));
+        return open_raster(name).map_err(|failure| not_opened(name, called, failure));
     };
-    let refused = |reason: String| GeoIoError::UnusableScene { name: name.to_owned(), reason };
+    let refused = |reason: String| GeoIoError::UnusableScene { name: called.to_owned(), reason };
     if Path::new(name).symlink_metadata().is_err() {
-        return Err(GeoIoError::MissingScene { name: name.to_owned() });
+        return Err(GeoIoError::MissingScene { name: called.to_owned() });
     }
     untrusted::distrust_scenes();
     let driver = untrusted::driver_for(name).map_err(refused)?;
-    let dataset = open_untrusted(name, driver).map_err(|failure| not_opened(name, failure))?;
+    let dataset = open_untrusted(name, driver).map_err(|failure| not_opened(name, called, failure))?;
     untrusted::inspect(&dataset, name, max_px).map_err(refused)?;
     Ok(dataset)
 }
@@ -285,7 +304,7 @@ fn block_of(dataset: &Dataset, reader: &PixelReader) -> (u32, u32) {
 }
 
 /// Chooses the message for a name GDAL could not open. The attempt has been made: nothing is decided by `exists`.
-fn not_opened(name: &OsStr, failure: GdalFailure) -> GeoIoError {
+fn not_opened(name: &OsStr, called: &OsStr, failure: GdalFailure) -> GeoIoError {
     let on_disk = std::fs::File::open(name).and_then(|file| file.metadata());
     let missing = |text: &str| {
         ["No such file or directory", "does not exist", "response code: 404"].iter().any(|sign| text.contains(sign))
@@ -293,15 +312,15 @@ fn not_opened(name: &OsStr, failure: GdalFailure) -> GeoIoError {
     let is_virtual = name.as_encoded_bytes().starts_with(b"/vsi");
     let source = match on_disk {
         Err(error) if !is_virtual && error.kind() == std::io::ErrorKind::NotFound => {
-            return GeoIoError::MissingScene { name: name.to_owned() };
+            return GeoIoError::MissingScene { name: called.to_owned() };
         }
         Err(error) if !is_virtual && error.kind() == std::io::ErrorKind::PermissionDenied => error.into(),
         Err(_) if is_virtual && missing(failure.message()) => {
-            return GeoIoError::MissingScene { name: name.to_owned() };
+            return GeoIoError::MissingScene { name: called.to_owned() };
         }
         Ok(metadata) if metadata.is_dir() => GdalFailure::new("it is a folder, not a raster that gdal knows").into(),
         Ok(metadata) if metadata.is_file() && metadata.len() == 0 => GdalFailure::new("the file is empty").into(),
         _ => failure.into(),
     };
-    GeoIoError::OpenScene { name: name.to_owned(), source }
+    GeoIoError::OpenScene { name: called.to_owned(), source }
 }

@@ -7,6 +7,7 @@ use geo_io::BlockMemory;
 
 use crate::config::QUEUE;
 use crate::error::PipelineError;
+use crate::machine::memory;
 use crate::setting::Setting;
 
 /// Bytes in a MiB.
@@ -41,7 +42,7 @@ impl Ram {
     #[must_use]
     pub fn bytes(self) -> Option<u64> {
         match self {
-            Self::HalfOfFree => free_memory_bytes().map(|free| free / 2),
+            Self::HalfOfFree => memory().map(|memory| memory.available_bytes / 2),
             Self::Bytes(bytes) => Some(bytes),
         }
     }
@@ -211,20 +212,6 @@ impl Cost {
 /// Pixels of tiles that may wait at one place between two stages.
 const PIXELS_IN_FLIGHT: u64 = 1 << 22;
 
-/// What the system, or the group of processes this one belongs to, has left; `None` where it does not tell.
-fn free_memory_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let free = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024;
-    let group = |limit: &str, used: &str| -> Option<u64> {
-        let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-        Some(number(limit)?.saturating_sub(number(used)?))
-    };
-    let new = group("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current");
-    let old = || group("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes");
-    Some(new.or_else(old).map_or(free, |left| left.min(free)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,8 +229,8 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn linux_tells_what_is_free() {
-        assert!(free_memory_bytes().unwrap() > MIB);
-        assert!(Ram::HalfOfFree.bytes().unwrap() <= free_memory_bytes().unwrap());
+    fn half_of_what_is_free_is_taken() {
+        let memory = memory().unwrap();
+        assert!((MIB..memory.total_bytes).contains(&Ram::HalfOfFree.bytes().unwrap()));
     }
 }

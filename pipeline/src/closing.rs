@@ -49,6 +49,18 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// What each stage took.
+    pub(crate) fn seconds(&self) -> &BTreeMap<&'static str, f64> {
+        &self.seconds
+    }
+
+    /// Adds what stages took before.
+    pub(crate) fn add_seconds(&mut self, before: &BTreeMap<&'static str, f64>) {
+        for (stage, took) in before {
+            *self.seconds.entry(stage).or_default() += took;
+        }
+    }
+
     pub(crate) fn note(&mut self, output: StageOutput) {
         let (stage, took) = match output {
             StageOutput::Took(stage, took) => (stage, took),

@@ -1,5 +1,6 @@
 //! Files beside the outputs that are written when asked for: styles, a QGIS project.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use geo_io::{PendingOutput, SceneInfo, VectorFormat, pending_file};
@@ -8,6 +9,7 @@ use crate::error::PipelineError;
 use crate::outputs::{OutputNames, is_printed, layers, mask_of};
 use crate::qgis::project::{Layer, project};
 use crate::qgis::style::{Style, qml};
+use crate::remote::{by_gdal, is_remote};
 
 /// The style files beside the outputs of a run, and what each styles. A vector and a raster of one stem share one.
 pub(crate) fn style_files(names: &OutputNames) -> Vec<(PathBuf, Vec<Style>)> {
@@ -109,7 +111,10 @@ fn project_layers(names: &OutputNames, scene: &SceneInfo, prompts: &[String]) ->
         let classes = layer(raster, "classes".to_owned(), Style::Classes);
         shown.push(Layer { is_shown: names.vectors.is_empty() && names.rasters.is_empty(), ..classes });
     }
-    let scene_layer = layer(Path::new(&scene.name), "scene".to_owned(), Style::Classes);
+    // The copy of a scene on a server is gone by then; QGIS reads it where it lies.
+    let name = OsStr::new(&scene.name);
+    let name = if is_remote(name) { by_gdal(name) } else { name.to_owned() };
+    let scene_layer = layer(Path::new(&name), "scene".to_owned(), Style::Classes);
     shown.push(Layer { style: None, ..scene_layer });
     shown
 }

@@ -29,6 +29,17 @@ pub enum PipelineError {
     /// Model, device, prompt, training data.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A scene on a server.
+    #[error(transparent)]
+    Remote(#[from] crate::remote::RemoteError),
+    /// A file of statistics that does not fit.
+    #[error("cannot use the statistics in {}: {reason}", path.display())]
+    Statistics {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
     /// No model folder was named and none was found.
     #[error("no model folder found (looked in {looked_in}): name one with --model DIR or GEOPHRASE_MODEL")]
     NoModel {
@@ -235,6 +246,7 @@ impl PipelineError {
                 error.kind(),
                 ErrorKind::MissingScene | ErrorKind::UnreadableScene | ErrorKind::UnusableScene | ErrorKind::Usage
             ),
+            Self::Remote(error) => !matches!(error.exit(), Exit::WriteFailed | Exit::Config),
             Self::Usage(_)
             | Self::NoTile { .. }
             | Self::SceneChanged { .. }
@@ -258,9 +270,12 @@ impl PipelineError {
                 ErrorKind::Internal => Exit::Bug,
             },
             Self::Model(error) => model_exit(error),
+            Self::Remote(error) => error.exit(),
             Self::Batch(error) => error.exit(),
             Self::Unfit(unfit) => unfit.exit,
-            Self::NoModel { .. } | Self::OtherPlan { .. } | Self::PlanMismatch { .. } => Exit::Config,
+            Self::NoModel { .. } | Self::OtherPlan { .. } | Self::PlanMismatch { .. } | Self::Statistics { .. } => {
+                Exit::Config
+            }
             Self::ReadInput { .. } | Self::NoTile { .. } | Self::DamagedLog { .. } => Exit::UnreadableScene,
             Self::Holes { .. } | Self::ScenesFailed { .. } => Exit::Incomplete,
             Self::Locked { .. } | Self::UnitsLocked { .. } | Self::UnitsMissing { .. } => Exit::TryAgain,

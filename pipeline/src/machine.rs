@@ -1,6 +1,6 @@
 //! What the machine has: memory, disk, limits. Linux tells all of it; elsewhere some answers are missing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
@@ -20,9 +20,11 @@ pub fn memory() -> Option<Memory> {
     let machine =
         Memory { total_bytes: kib_of(&meminfo, "MemTotal:")?, available_bytes: kib_of(&meminfo, "MemAvailable:")? };
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    Some(groups.lines().filter_map(group_limit).fold(machine, |memory, (limit, used)| Memory {
-        total_bytes: memory.total_bytes.min(limit),
-        available_bytes: memory.available_bytes.min(limit.saturating_sub(used)),
+    Some(groups.lines().filter_map(group_of).flat_map(|group| group.limits()).fold(machine, |memory, (limit, used)| {
+        Memory {
+            total_bytes: memory.total_bytes.min(limit),
+            available_bytes: memory.available_bytes.min(limit.saturating_sub(used)),
+        }
     }))
 }
 
@@ -31,24 +33,43 @@ fn kib_of(meminfo: &str, key: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Limit and use of a control group, from a line of `/proc/self/cgroup`, where it has a limit.
-fn group_limit(line: &str) -> Option<(u64, u64)> {
+/// A control group that may limit memory, and how its files are called.
+struct Group {
+    root: &'static str,
+    path: PathBuf,
+    limit: &'static str,
+    used: &'static str,
+    cache: &'static str,
+}
+
+/// The control group that a line of `/proc/self/cgroup` names, if it has to do with memory.
+fn group_of(line: &str) -> Option<Group> {
     let (_, rest) = line.split_once(':')?;
     let (controllers, path) = rest.split_once(':')?;
-    let number = |file: String| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
-    match controllers {
-        "" => {
-            let folder = format!("/sys/fs/cgroup{path}");
-            Some((number(format!("{folder}/memory.max"))?, number(format!("{folder}/memory.current"))?))
-        }
+    let (root, [limit, used, cache]) = match controllers {
+        "" => ("/sys/fs/cgroup", ["memory.max", "memory.current", "inactive_file "]),
         "memory" => {
-            let folder = format!("/sys/fs/cgroup/memory{path}");
-            Some((
-                number(format!("{folder}/memory.limit_in_bytes"))?,
-                number(format!("{folder}/memory.usage_in_bytes"))?,
-            ))
+            ("/sys/fs/cgroup/memory", ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "])
         }
-        _ => None,
+        _ => return None,
+    };
+    Some(Group { root, path: PathBuf::from(path.trim_start_matches('/')), limit, used, cache })
+}
+
+impl Group {
+    /// Limit and use of the group and of those around it, where they have a limit. Inside a container the outer ones cannot
+    /// be seen, and its own may look like the outermost.
+    fn limits(&self) -> Vec<(u64, u64)> {
+        self.path.ancestors().filter_map(|path| self.limit_in(&Path::new(self.root).join(path))).collect()
+    }
+
+    /// What the kernel keeps of files it gives up at once, so that does not count as used.
+    fn limit_in(&self, folder: &Path) -> Option<(u64, u64)> {
+        let text = |file: &str| std::fs::read_to_string(folder.join(file)).ok();
+        let number = |file: &str| text(file)?.trim().parse::<u64>().ok();
+        let kept = text("memory.stat")
+            .and_then(|stat| stat.lines().find_map(|line| line.strip_prefix(self.cache)?.trim().parse::<u64>().ok()));
+        Some((number(self.limit)?, number(self.used)?.saturating_sub(kept.unwrap_or(0))))
     }
 }
 
@@ -109,6 +130,26 @@ mod tests {
         assert!(memory.available_bytes > 0 && memory.available_bytes <= memory.total_bytes, "{memory:?}");
         assert!(free_disk_bytes(Path::new("/")).is_some());
         assert_eq!(free_disk_bytes(Path::new("/no/such/folder")), None);
+    }
+
+    #[test]
+    fn a_control_group_and_those_around_it_limit_memory_and_cached_files_do_not_count() {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("a/b");
+        std::fs::create_dir_all(&inner).unwrap();
+        let group = |folder: &Path, max: &str, current: &str, stat: &str| {
+            std::fs::write(folder.join("memory.max"), max).unwrap();
+            std::fs::write(folder.join("memory.current"), current).unwrap();
+            std::fs::write(folder.join("memory.stat"), stat).unwrap();
+        };
+        group(&inner, "max\n", "700\n", "anon 1\n");
+        group(&root.path().join("a"), "1000\n", "900\n", "anon 1\ninactive_file 300\nactive_file 9\n");
+        let mut found = group_of("0::/a/b").unwrap();
+        assert_eq!((found.root, found.limit), ("/sys/fs/cgroup", "memory.max"));
+        found.root = Box::leak(root.path().to_str().unwrap().to_owned().into_boxed_str());
+        assert_eq!(found.limits(), [(1000, 600)]);
+        assert_eq!(group_of("4:memory:/x").unwrap().limit, "memory.limit_in_bytes");
+        assert!(group_of("5:devices:/x").is_none() && group_of("nonsense").is_none());
     }
 
     #[test]

@@ -7,6 +7,9 @@ use std::path::{Component, Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
+use crate::remote::is_remote;
+use crate::stac::{self, AssetChoice, is_document};
+
 /// Largest list of scenes that is read.
 const MAX_LIST_BYTES: u64 = 64 << 20;
 /// Folders below each other that `**` looks into.
@@ -27,6 +30,8 @@ pub struct SceneSearch<'a> {
     pub extensions: &'a [String],
     /// A folder in which nothing is a scene.
     pub output: Option<PathBuf>,
+    /// What of STAC items is the scene.
+    pub asset: AssetChoice<'a>,
 }
 
 impl SceneSearch<'_> {
@@ -39,7 +44,8 @@ impl SceneSearch<'_> {
     /// A folder or a list that cannot be read: a drive that is not mounted is no empty folder.
     pub fn find<'e>(self, entries: impl IntoIterator<Item = &'e OsStr>) -> Result<Vec<OsString>, Unreadable> {
         let output = self.output.as_deref().and_then(|folder| folder.canonicalize().ok());
-        let mut search = Search { base: self.base, extensions: self.extensions, output, found: Vec::new() };
+        let mut search =
+            Search { base: self.base, extensions: self.extensions, output, asset: self.asset, found: Vec::new() };
         entries.into_iter().try_for_each(|entry| search.entry(entry))?;
         let mut seen = HashSet::new();
         search.found.retain(|name| seen.insert(same(name)));
@@ -67,6 +73,7 @@ struct Search<'a> {
     base: &'a Path,
     extensions: &'a [String],
     output: Option<PathBuf>,
+    asset: AssetChoice<'a>,
     found: Vec<OsString>,
 }
 
@@ -75,7 +82,7 @@ impl Search<'_> {
         if let Some(list) = entry.to_str().and_then(|entry| entry.strip_prefix('@')) {
             return self.list(&self.base.join(list));
         }
-        if is_virtual(entry) {
+        if is_virtual(entry) || is_remote(entry) {
             self.found.push(entry.into());
             return Ok(());
         }
@@ -87,7 +94,17 @@ impl Search<'_> {
         if !is_there && entry.to_string_lossy().contains(['*', '?', '[']) {
             return self.pattern(&path);
         }
-        self.found.push(path.into_os_string());
+        self.scenes_of(path)
+    }
+
+    /// A file that is a scene, or the scenes that a STAC document names.
+    fn scenes_of(&mut self, path: PathBuf) -> Result<(), Unreadable> {
+        if is_document(path.as_os_str()) && path.symlink_metadata().is_ok() {
+            let found = stac::scenes(&path, self.asset);
+            self.found.extend(found.map_err(|reason| (path, io::Error::other(reason)))?);
+        } else {
+            self.found.push(path.into_os_string());
+        }
         Ok(())
     }
 
@@ -104,7 +121,11 @@ impl Search<'_> {
                 continue;
             }
             let name = os_string(line).map_err(cannot)?;
-            self.found.push(if is_virtual(&name) { name } else { folder.join(name).into_os_string() });
+            if is_virtual(&name) || is_remote(&name) {
+                self.found.push(name);
+            } else {
+                self.scenes_of(folder.join(name))?;
+            }
         }
         Ok(())
     }
@@ -115,7 +136,7 @@ impl Search<'_> {
             let extension = Path::new(&name).extension().map(|end| end.to_string_lossy().to_lowercase());
             let is_scene = extension.is_some_and(|end| self.extensions.contains(&end));
             if !is_folder && is_scene {
-                self.take(path.join(name));
+                self.take(path.join(name))?;
             }
         }
         Ok(())
@@ -161,7 +182,7 @@ impl Search<'_> {
             match (is_folder, *is_deep) {
                 (true, true) if !is_unfinished(&name) => self.matching(&path, patterns, depth + 1)?,
                 (true, false) if fits && !rest.is_empty() => self.matching(&path, rest, depth + 1)?,
-                (false, false) if fits && rest.is_empty() => self.take(path),
+                (false, false) if fits && rest.is_empty() => self.take(path)?,
                 _ => {}
             }
         }
@@ -169,14 +190,15 @@ impl Search<'_> {
     }
 
     /// Takes a file that was found, not named.
-    fn take(&mut self, path: PathBuf) {
+    fn take(&mut self, path: PathBuf) -> Result<(), Unreadable> {
         let name = path.file_name().unwrap_or_default();
         let within = |output: &PathBuf| {
             path.parent().and_then(|folder| folder.canonicalize().ok()).is_some_and(|folder| folder.starts_with(output))
         };
         if !is_unfinished(name) && !self.output.as_ref().is_some_and(within) {
-            self.found.push(path.into_os_string());
+            return self.scenes_of(path);
         }
+        Ok(())
     }
 }
 
@@ -226,7 +248,12 @@ mod tests {
         std::fs::write(folder.path().join("list.txt"), "# scenes\n\nb.tif\n/vsicurl/https://example.org/x.tif\n")
             .unwrap();
         let extensions = ["tif".to_owned()];
-        let search = || SceneSearch { base: folder.path(), extensions: &extensions, output: None };
+        let search = || SceneSearch {
+            base: folder.path(),
+            extensions: &extensions,
+            output: None,
+            asset: AssetChoice::default(),
+        };
         let names = |entries: &[&str]| -> Vec<String> {
             let found = search().find(entries.iter().map(OsStr::new)).unwrap();
             let name = |path: &OsString| Path::new(path).file_name().unwrap().to_string_lossy().into_owned();

@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "every test binary compiles this module and uses only a part of it")]
 
 pub(crate) mod desk;
+pub(crate) mod server;
 pub(crate) mod tiff;
 
 use std::ffi::OsString;
@@ -58,6 +59,8 @@ pub(crate) enum Rule {
     NanAt(usize),
     /// A panic at the tile of this number.
     PanicsAt(usize),
+    /// Brightness, until the device fails at the picture of this number.
+    DeviceFailsAt(usize),
     /// Brightness, after a pause for each call.
     Slow,
     /// The leftmost column of the view that has a pixel of full red, for a prompt with the word "leftmost";
@@ -139,6 +142,9 @@ impl TilePredictor for Arithmetic {
         let mut answers = Vec::new();
         for tile in tiles {
             assert!(!matches!(self.rule, Rule::PanicsAt(index) if index == self.seen), "made to fail");
+            if matches!(self.rule, Rule::DeviceFailsAt(index) if index == self.seen) {
+                return Err(ModelError::Device("the device is out of memory".into()));
+            }
             if matches!(self.rule, Rule::Slow) {
                 std::thread::sleep(std::time::Duration::from_millis(50));
             }

@@ -119,7 +119,15 @@ impl<T: Stored> GeoTiff<T> {
     ///
     /// # Errors
     /// [`GeoIoError::Write`] when anything is missing or different, [`GeoIoError::Order`] when rows are missing.
-    pub(crate) fn finish(mut self) -> Result<PendingOutput, GeoIoError> {
+    pub(crate) fn finish(self) -> Result<PendingOutput, GeoIoError> {
+        self.finish_unless(&|| false)
+    }
+
+    /// The same, but gives up while it reads back as soon as `stop` says so.
+    ///
+    /// # Errors
+    /// As for [`finish`](Self::finish), and [`GeoIoError::Write`] when it gave up.
+    pub(crate) fn finish_unless(mut self, stop: &dyn Fn() -> bool) -> Result<PendingOutput, GeoIoError> {
         if self.next_row != self.frame.size.height {
             let reason = format!("the file was finished at row {} of {}", self.next_row, self.frame.size.height);
             return Err(GeoIoError::Order { reason });
@@ -137,15 +145,15 @@ impl<T: Stored> GeoTiff<T> {
             });
             closed.map_err(|failure| self.output.failed(failure))?;
         }
-        self.verify(self.output.path()).map_err(|failure| self.output.failed(failure))?;
+        self.verify(self.output.path(), stop).map_err(|failure| self.output.failed(failure))?;
         let Some(resampling) = self.storage.cog else { return self.output.seal() };
         let optimized = TempOutput::create_for_gdal(self.output.target(), self.output.overwrites())?;
         let made = optimize::<T>(self.output.path(), optimized.path(), resampling);
-        made.and_then(|()| self.verify(optimized.path())).map_err(|failure| optimized.failed(failure))?;
+        made.and_then(|()| self.verify(optimized.path(), stop)).map_err(|failure| optimized.failed(failure))?;
         optimized.seal()
     }
 
-    fn verify(&self, path: &Path) -> Result<(), GdalFailure> {
+    fn verify(&self, path: &Path, stop: &dyn Fn() -> bool) -> Result<(), GdalFailure> {
         let dataset = open_raster(path.as_os_str())?;
         check_frame(&dataset, &self.frame, self.storage.bands.len())?;
         let width = self.frame.size.width as usize;
@@ -155,6 +163,9 @@ impl<T: Stored> GeoTiff<T> {
                 (1..=self.storage.bands.len()).map(|index| dataset.rasterband(index)).collect::<Result<_, _>>()?;
             for row_off in (0..self.frame.size.height as usize).step_by(BLOCK_PX) {
                 let rows = BLOCK_PX.min(self.frame.size.height as usize - row_off);
+                if stop() {
+                    return Err(GdalError::BadArgument("it was given up".to_owned()));
+                }
                 for col_off in (0..width).step_by(BLOCK_PX) {
                     let cols = BLOCK_PX.min(width - col_off);
                     for band in &bands {

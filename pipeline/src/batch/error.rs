@@ -74,6 +74,8 @@ pub enum BatchError {
         total: usize,
         /// Where the whole story is.
         report: PathBuf,
+        /// 4, or 75 when all of it may work later.
+        exit: Exit,
     },
 }
 
@@ -86,7 +88,7 @@ impl BatchError {
             Self::NoScenes { .. } => Exit::UnreadableScene,
             Self::SameName { .. } => Exit::Usage,
             Self::Locked { .. } | Self::OutOfTime { .. } => Exit::TryAgain,
-            Self::Partial { .. } => Exit::Incomplete,
+            Self::Partial { exit, .. } => *exit,
             Self::Interrupted { signal: Signal::Interrupt, .. } => Exit::Interrupted,
             Self::Interrupted { signal: Signal::Terminate, .. } => Exit::Terminated,
         }
@@ -119,8 +121,13 @@ mod tests {
     #[test]
     fn three_failures_are_named_and_the_rest_counted() {
         let failed = (1..=5).map(|n| (format!("{n}.tif"), "cut".to_owned())).collect();
-        let error =
-            BatchError::Partial { failed, holes: vec!["h.tif".into()], total: 9, report: "out/job.json".into() };
+        let error = BatchError::Partial {
+            failed,
+            holes: vec!["h.tif".into()],
+            total: 9,
+            report: "out/job.json".into(),
+            exit: Exit::Incomplete,
+        };
         assert_eq!(
             error.to_string(),
             "5 of 9 scenes failed: 1.tif (cut), 2.tif (cut), 3.tif (cut) and 2 more; 1 of 9 have holes: h.tif; see \

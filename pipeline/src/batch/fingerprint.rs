@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::naming::{escaped, unescaped};
-use super::scenes::is_virtual;
+use super::scenes::is_elsewhere;
 
 /// Bytes at each end of a file that every start looks at.
 const END_BYTES: u64 = 64 << 10;
@@ -43,7 +43,7 @@ impl Fingerprint {
     /// # Errors
     /// A scene that is not there, is no file, or cannot be read.
     pub fn take(scene: &OsStr, sources: &[PathBuf]) -> io::Result<Self> {
-        if is_virtual(scene) {
+        if is_elsewhere(scene) {
             return Ok(Self::default());
         }
         let path = Path::new(scene);
@@ -65,7 +65,7 @@ impl Fingerprint {
     /// # Errors
     /// A file that cannot be read.
     pub fn still_holds(&self, scene: &OsStr) -> io::Result<bool> {
-        if is_virtual(scene) {
+        if is_elsewhere(scene) {
             return Ok(true);
         }
         let path = Path::new(scene);

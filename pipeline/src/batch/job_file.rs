@@ -18,6 +18,7 @@ use crate::config::{
 };
 use crate::error::PipelineError;
 use crate::plan::PlanOptions;
+use crate::remote::{MAX_DOWNLOAD_BYTES, RemoteOptions};
 use crate::tiling::Overlap;
 use crate::view::choice::{FrameChoice, Resolution, ViewConfig, ViewSizes};
 use crate::view::part::Part;
@@ -74,6 +75,15 @@ pub struct JobFile {
     /// The most pixels that such a scene may have.
     #[serde(default = "default_max_pixels")]
     pub max_pixels: u64,
+    /// The asset of STAC items that is the scene.
+    pub asset: Option<String>,
+    /// Whether GDAL reads addresses itself instead of having them fetched.
+    #[serde(default)]
+    pub direct: bool,
+    /// The folder for copies of scenes that are fetched.
+    pub scratch: Option<PathBuf>,
+    /// The most that such a scene may have.
+    max_download: Option<Spelled>,
     /// The flags of `segment`.
     #[serde(default)]
     pub options: JobOptions,
@@ -251,6 +261,7 @@ impl JobFile {
                 return Err("collect: there are no polygons to collect, polygons is none".to_owned());
             }
         }
+        job.remote()?;
         job.run_config(OutputConfig::default())?;
         Ok(job)
     }
@@ -272,7 +283,21 @@ impl JobFile {
     #[must_use]
     pub fn scene_options(&self) -> SceneOptions {
         let JobOptions { bands, scale, src_nodata: nodata, assume_crs, allow_no_crs, .. } = self.options.clone();
-        SceneOptions { bands, scale, nodata, assume_crs, allow_no_crs, trust: self.trust() }
+        SceneOptions { bands, scale, nodata, assume_crs, allow_no_crs, trust: self.trust(), known_scaling: None }
+    }
+
+    /// How scenes on servers are fetched.
+    ///
+    /// # Errors
+    /// An amount that is none.
+    pub fn remote(&self) -> Result<RemoteOptions, String> {
+        let most = self.max_download.as_ref().map(|text| Ram::from_str(&text.to_string()));
+        let most = most.transpose().map_err(|reason| format!("max_download: {reason}"))?;
+        Ok(RemoteOptions {
+            scratch: self.scratch.as_ref().map(|folder| self.at(folder)),
+            max_bytes: most.and_then(Ram::bytes).unwrap_or(MAX_DOWNLOAD_BYTES),
+            ..RemoteOptions::default()
+        })
     }
 
     /// Whom scenes come from.

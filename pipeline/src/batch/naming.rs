@@ -10,6 +10,7 @@ use super::scenes::is_virtual;
 use crate::config::OutputConfig;
 use crate::error::PipelineError;
 use crate::outputs::OutputNames;
+use crate::remote::shown;
 
 /// Longest name of a scene's results without what is added to it: prompts, extensions, hidden names while writing.
 const MAX_NAME_BYTES: usize = 150;
@@ -62,7 +63,7 @@ pub fn name_scenes(job: &JobFile, job_path: &Path, scenes: Vec<OsString>) -> Res
             if let Some(other) = taken.insert(path.clone(), at)
                 && other != at
             {
-                let (first, second) = (named[other].shown.clone(), escaped(&scene));
+                let (first, second) = (named[other].shown.clone(), escaped(&shown(&scene)));
                 return Err(BatchError::SameName { first, second, path }.into());
             }
         }
@@ -70,7 +71,7 @@ pub fn name_scenes(job: &JobFile, job_path: &Path, scenes: Vec<OsString>) -> Res
             let reason = format!("collect: a scene's output has the name {file}, too");
             return Err(BatchError::JobFile { path: job_path.to_owned(), reason }.into());
         }
-        named.push(JobScene { shown: escaped(&scene), scene, name, outputs, names, manifest });
+        named.push(JobScene { shown: escaped(&shown(&scene)), scene, name, outputs, names, manifest });
     }
     Ok(named)
 }
@@ -114,12 +115,13 @@ impl Pattern {
     }
 
     fn name(&self, job: &JobFile, scene: &OsStr) -> String {
-        let path = Path::new(scene);
+        let scene = shown(scene);
+        let path = Path::new(&scene);
         let mut name = String::new();
         for part in &self.0 {
             match part {
                 Part::Text(text) => name.push_str(text),
-                Part::Stem => name.push_str(&fit_for_file(path.file_stem().unwrap_or(scene))),
+                Part::Stem => name.push_str(&fit_for_file(path.file_stem().unwrap_or(&scene))),
                 Part::Parent => {
                     let parent = path.parent().and_then(Path::file_name).unwrap_or_default();
                     name.push_str(&fit_for_file(parent));

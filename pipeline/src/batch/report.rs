@@ -177,10 +177,55 @@ impl JobReport {
         done.filter(|scene| scene.holes > 0).map(|scene| scene.scene.clone()).collect()
     }
 
-    /// The exit code of a run in which nothing came in between: 0, or 4 when a scene failed or has holes.
+    /// The exit code of a run in which nothing came in between: 0, or 4 when a scene failed or has holes; 75 when all that
+    /// failed may work later, as servers that could not be reached.
     #[must_use]
     pub fn plain_exit(&self) -> Exit {
         let Counts { failed, quarantined, with_holes, .. } = self.counts;
-        if failed + quarantined + with_holes == 0 { Exit::Done } else { Exit::Incomplete }
+        let later = |scene: &&SceneEntry| scene.state == SceneState::Failed && scene.exit_code == Exit::TryAgain as u8;
+        match failed + quarantined + with_holes {
+            0 => Exit::Done,
+            wrong if self.scenes.iter().filter(later).count() == wrong => Exit::TryAgain,
+            _ => Exit::Incomplete,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A job whose scenes ended with these codes.
+    fn ended(codes: &[u8]) -> JobReport {
+        let scene = |&exit_code: &u8| SceneEntry {
+            scene: String::new(),
+            name: String::new(),
+            state: if exit_code == 0 { SceneState::Done } else { SceneState::Failed },
+            exit_code,
+            reason: None,
+            detections: 0,
+            holes: 0,
+            seconds: 0.0,
+        };
+        let scenes: Vec<SceneEntry> = codes.iter().map(scene).collect();
+        JobReport {
+            version: "0",
+            model: String::new(),
+            exit_code: 0,
+            counts: Counts::of(&scenes),
+            detections: 0,
+            tiles: TileTotals::default(),
+            seconds: 0.0,
+            finished_at: 0,
+            collection: None,
+            scenes,
+        }
+    }
+
+    #[test]
+    fn fault_49_servers_that_could_not_be_reached_are_a_reason_to_try_again_unless_something_else_failed() {
+        assert_eq!(ended(&[0, 0]).plain_exit(), Exit::Done);
+        assert_eq!(ended(&[0, 75, 75]).plain_exit(), Exit::TryAgain);
+        assert_eq!(ended(&[0, 75, 66]).plain_exit(), Exit::Incomplete);
     }
 }

@@ -13,14 +13,15 @@ use super::fingerprint::{Fingerprint, regular};
 use super::manifest::{Manifest, State, name_of};
 use super::naming::JobScene;
 use super::run::{JobRun, now};
-use super::scenes::is_virtual;
+use super::scenes::is_elsewhere;
 use crate::commands::segment::{SegmentRequest, segment};
 use crate::error::{PipelineError, Signal};
 use crate::exit::{Exit, one_line};
 use crate::logging::Verbosity;
 use crate::panics::caught;
+use crate::remote::{RemoteOptions, Source, is_remote};
 use crate::report::{TileCounts, seconds};
-use crate::run::Outcome;
+use crate::run::{Outcome, fetch};
 
 /// Scenes of so many pixels keep their finished tiles until they are done, so that an interruption does not cost them.
 const LARGE_PX: u64 = 1 << 23;
@@ -44,11 +45,13 @@ impl JobRun {
         let unreadable = |source| not_read(&scene.scene, source);
         let started = Instant::now();
         self.refuse_foreign(scene, before)?;
-        if !is_virtual(&scene.scene) {
+        if !is_elsewhere(&scene.scene) {
             // A look before GDAL opens anything: a pipe would be waited for.
             regular(Path::new(&scene.scene)).map_err(unreadable)?;
         }
-        let SceneExtent { files: sources, pixels } = self.extent(&scene.scene);
+        let is_fetched = is_remote(&scene.scene);
+        let nothing = SceneExtent { files: Vec::new(), pixels: 0 };
+        let SceneExtent { files: sources, pixels } = if is_fetched { nothing } else { self.extent(&scene.scene) };
         let inputs = Fingerprint::take(&scene.scene, &sources).map_err(unreadable)?;
         let mut manifest = Manifest::running(scene, &self.settings, inputs.clone(), before);
         manifest.write(&scene.manifest)?;
@@ -59,10 +62,16 @@ impl JobRun {
         if !goes_on {
             remove_folder(&checkpoint);
         }
-        let keeps_tiles = pixels >= LARGE_PX && scene.scene.to_str().is_some();
-        let kept = keeps_tiles.then_some(checkpoint.clone());
+        let segmented = || {
+            let mut asked = Box::pin(asked_to_stop(stop.clone(), self.manner.deadline));
+            let remote = self.job.remote().map_err(PipelineError::Usage)?;
+            let fetched = fetch(&scene.scene, &remote, self.job.trust(), false, &mut asked)?;
+            let pixels = if is_fetched { self.extent(fetched.source.name()).pixels } else { pixels };
+            let keeps_tiles = pixels >= LARGE_PX && scene.scene.to_str().is_some();
+            self.segment(scene, &fetched.source, stop, keeps_tiles.then_some(checkpoint.clone()))
+        };
         // A panic is a scene's own failure as well.
-        let result = caught("scene", || self.segment(scene, stop, kept)).and_then(|outcome| {
+        let result = caught("scene", segmented).and_then(|outcome| {
             if inputs.still_holds(&scene.scene).is_ok_and(|holds| holds) {
                 return Ok(outcome);
             }
@@ -136,6 +145,7 @@ impl JobRun {
     fn segment(
         &self,
         scene: &JobScene,
+        source: &Source,
         stop: &Arc<AtomicBool>,
         checkpoint: Option<PathBuf>,
     ) -> Result<Outcome, PipelineError> {
@@ -145,6 +155,9 @@ impl JobRun {
         let request = SegmentRequest {
             scene: scene.scene.clone(),
             scene_options: self.job.scene_options(),
+            at_hand: Some(source.clone()),
+            remote: RemoteOptions::default(),
+            stats: None,
             prompts: self.job.prompts.clone(),
             model: Some(self.model.clone()),
             device: self.job.device,

@@ -13,6 +13,7 @@ mod info;
 mod model;
 mod plan;
 mod preview;
+mod remote;
 mod report;
 mod segment;
 mod shared;
@@ -115,7 +116,7 @@ impl Cli {
             Command::Worker(args) => args.run(),
             Command::Batch(args) => args.run(verbosity),
             Command::Watch(args) => args.run(verbosity),
-            Command::Info(args) => args.run(),
+            Command::Info(args) => args.run(verbosity),
             Command::Doctor(args) => args.run(),
             Command::Synth(args) => args.run(verbosity),
             Command::Train(args) => args.run(verbosity),

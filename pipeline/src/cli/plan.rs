@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::remote::{FetchArgs, SourceArgs};
 use crate::cli::shared::{AnswerArgs, BesideArgs, EngineArgs, MemoryArgs, PartArgs, PolygonArgs, SceneArgs, ViewArgs};
 use crate::commands::merge::{MergeRequest, merge_plan};
 use crate::commands::plan::{PlanRequest, plan};
@@ -20,7 +21,8 @@ use crate::unit::{Shard, ShardChoice};
 /// Write down what is to be done.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// The scenes: names that GDAL knows, folders, or @list.txt with a name on each line.
+    /// The scenes: files, addresses (https://...), STAC items, other names that GDAL knows, folders, or @list.txt with a
+    /// name on each line.
     #[arg(required = true, value_name = "SCENE")]
     scenes: Vec<OsString>,
     /// What to find; may be given several times.
@@ -50,6 +52,8 @@ pub(crate) struct PlanArgs {
     #[arg(long, conflicts_with = "no_raster")]
     raw_uncertainty: bool,
     #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
     scene_args: SceneArgs,
     #[command(flatten)]
     part: PartArgs,
@@ -65,9 +69,13 @@ pub(crate) struct PlanArgs {
 
 impl PlanArgs {
     pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
-        plan(PlanRequest {
+        plan(&PlanRequest {
             scenes: self.scenes,
             scene_options: self.scene_args.options(),
+            remote: self.source.fetch.options(),
+            direct: self.source.direct,
+            asset: self.source.asset,
+            stats: self.source.stats,
             prompts: self.prompts,
             model: self.engine.model,
             device: self.engine.device,
@@ -99,6 +107,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "I/N|auto", default_value = "0/1")]
     shard: ShardChoice,
     #[command(flatten)]
+    fetch: FetchArgs,
+    #[command(flatten)]
     engine: EngineArgs,
 }
 
@@ -106,8 +116,8 @@ impl RunArgs {
     pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
         let shard = self.shard.resolve(|name| std::env::var(name).ok()).map_err(PipelineError::Usage)?;
         let EngineArgs { model, device, batch, memory } = self.engine;
-        let ram = memory.ram();
-        run_plan(&RunRequest { plan: self.plan, shard, model, device, batch, ram, verbosity }, signals())
+        let (ram, remote) = (memory.ram(), self.fetch.options());
+        run_plan(&RunRequest { plan: self.plan, shard, model, device, batch, ram, remote, verbosity }, signals())
     }
 }
 
@@ -138,12 +148,15 @@ pub(crate) struct MergeArgs {
     #[arg(long = "scene", value_name = "NAME")]
     scenes: Vec<String>,
     #[command(flatten)]
+    fetch: FetchArgs,
+    #[command(flatten)]
     memory: MemoryArgs,
 }
 
 impl MergeArgs {
     pub(crate) fn run(self, verbosity: Verbosity) -> Result<(), PipelineError> {
-        merge_plan(&MergeRequest { plan: self.plan, scenes: self.scenes, ram: self.memory.ram(), verbosity })
+        let (ram, remote) = (self.memory.ram(), self.fetch.options());
+        merge_plan(&MergeRequest { plan: self.plan, scenes: self.scenes, ram, remote, verbosity })
     }
 }
 
@@ -156,6 +169,8 @@ pub(crate) struct WorkerArgs {
     /// Read {"unit": N} from standard input, one a line, and answer each with one line on standard output.
     #[arg(long, required = true)]
     stdio: bool,
+    #[command(flatten)]
+    fetch: FetchArgs,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -170,6 +185,7 @@ impl WorkerArgs {
             device,
             batch,
             ram: memory.ram(),
+            remote: self.fetch.options(),
             verbosity: Verbosity::Quiet,
         };
         worker(&request, signals())

@@ -6,17 +6,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::remote::{SourceArgs, sha256};
 use crate::cli::shared::{AnswerArgs, BesideArgs, EngineArgs, PartArgs, PolygonArgs, SceneArgs, ViewArgs};
 use crate::commands::segment::{SegmentRequest, look, segment};
 use crate::config::{OutputConfig, RunConfig};
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
+use crate::remote::RemoteOptions;
 use crate::run::signals;
 
 /// Find what a phrase refers to.
 #[derive(Debug, Args)]
 pub(crate) struct SegmentArgs {
-    /// The scene, by any name GDAL knows: a file, /vsicurl/..., a subdataset.
+    /// The scene: a file, an address (https://...), a STAC item, or any other name that GDAL knows.
     scene: OsString,
     /// What to find; may be given several times.
     #[arg(short, long = "prompt", required = true, value_name = "PHRASE")]
@@ -54,6 +56,11 @@ pub(crate) struct SegmentArgs {
     /// folder is removed once the outputs are there.
     #[arg(long, value_name = "DIR")]
     checkpoint: Option<PathBuf>,
+    /// The SHA-256 that a scene that is fetched must have.
+    #[arg(long, value_name = "HEX", value_parser = sha256)]
+    scene_sha256: Option<String>,
+    #[command(flatten)]
+    source: SourceArgs,
     #[command(flatten)]
     scene_args: SceneArgs,
     #[command(flatten)]
@@ -77,9 +84,13 @@ impl SegmentArgs {
             overwrite: self.overwrite,
             ..self.beside.outputs()
         };
+        let scene_options = self.scene_args.options();
         let request = SegmentRequest {
-            scene: self.scene,
-            scene_options: self.scene_args.options(),
+            scene: self.source.scene(self.scene, scene_options.trust)?,
+            scene_options,
+            at_hand: None,
+            remote: RemoteOptions { sha256: self.scene_sha256, ..self.source.fetch.options() },
+            stats: self.source.stats,
             prompts: self.prompts,
             model: self.engine.model,
             device: self.engine.device,

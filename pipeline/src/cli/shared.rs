@@ -60,6 +60,7 @@ impl SceneArgs {
             assume_crs: self.assume_crs,
             allow_no_crs: self.allow_no_crs,
             trust: self.trust.trust(),
+            known_scaling: None,
         }
     }
 }

@@ -150,8 +150,8 @@ impl Pass {
             }
             None if report.plain_exit() == Exit::Done => None,
             None => {
-                let (failed, holes) = (report.failures(), report.holes());
-                Some(BatchError::Partial { failed, holes, total, report: self.folder.join(REPORT_NAME) }.into())
+                let (failed, holes, exit) = (report.failures(), report.holes(), report.plain_exit());
+                Some(BatchError::Partial { failed, holes, total, report: self.folder.join(REPORT_NAME), exit }.into())
             }
         };
         report.exit_code = error.as_ref().map_or(Exit::Done, PipelineError::exit) as u8;

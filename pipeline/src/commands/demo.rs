@@ -14,6 +14,7 @@ use crate::error::PipelineError;
 use crate::logging::Verbosity;
 use crate::outputs::OutputNames;
 use crate::picture::panels::stack;
+use crate::remote::RemoteOptions;
 use crate::report::Report;
 use crate::run::signals;
 
@@ -63,6 +64,9 @@ pub fn demo(request: DemoRequest) -> Result<(), PipelineError> {
         SegmentRequest {
             scene: scene.clone().into_os_string(),
             scene_options: SceneOptions::default(),
+            at_hand: None,
+            remote: RemoteOptions::default(),
+            stats: None,
             prompts: prompts.to_vec(),
             model: request.model,
             device: request.device,

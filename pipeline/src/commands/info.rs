@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use geo_io::{Affine, PixelSize, ScalingInfo, Scene, SceneInfo, SceneOptions, ValiditySource};
+use geo_io::{Affine, PixelSize, ScalingInfo, SceneInfo, SceneOptions, ValiditySource};
 use model::text::check_prompt;
 use model::{DeviceChoice, SegmenterOptions, TileImage, TilePredictor};
 use serde::Serialize;
@@ -14,8 +14,11 @@ use crate::config::find_model;
 use crate::engine;
 use crate::error::PipelineError;
 use crate::machine::bytes_in_words;
+use crate::remote::RemoteOptions;
 use crate::report::{ModelReport, seconds};
 use crate::rows::push;
+use crate::run::{fetch, signals};
+use crate::stats::{Book, opened};
 use crate::tiling::{Overlap, TilePlan};
 use crate::view::choice::ViewConfig;
 use crate::view::choose::{ViewRequest, Views};
@@ -34,6 +37,12 @@ pub struct InfoRequest {
     pub scene: OsString,
     /// How to read it.
     pub scene_options: SceneOptions,
+    /// How it is fetched if it is an address.
+    pub remote: RemoteOptions,
+    /// A file of statistics to use or to make.
+    pub stats: Option<PathBuf>,
+    /// Whether a bar shows how far the fetching is.
+    pub watched: bool,
     /// What would be looked for.
     pub prompts: Vec<String>,
     /// How it would be shown to the model.
@@ -89,7 +98,9 @@ struct Estimate {
 /// # Errors
 /// The same as a run would meet before its first tile: a scene, a prompt or a model that cannot be used.
 pub fn info(request: &InfoRequest, as_json: bool) -> Result<(), PipelineError> {
-    let scene = Scene::open(&request.scene, &request.scene_options)?;
+    let (options, mut interrupt) = (&request.scene_options, Box::pin(signals()));
+    let fetched = fetch(&request.scene, &request.remote, options.trust, request.watched, &mut interrupt)?;
+    let scene = opened(&fetched.source, options, request.stats.as_deref(), Book::IsMade)?;
     let prompts = request.prompts.iter().map(|prompt| Ok(PromptSpec::new(check_prompt(prompt)?)));
     let prompts = prompts.collect::<Result<Vec<_>, PipelineError>>()?;
     let folder = find_model(request.model.clone())?;

@@ -10,6 +10,7 @@ use crate::commands::status::all_finished;
 use crate::error::PipelineError;
 use crate::logging::Verbosity;
 use crate::plan::Plan;
+use crate::remote::RemoteOptions;
 use crate::run::merge::{MergeJob, merge};
 use crate::run::signals;
 
@@ -22,6 +23,8 @@ pub struct MergeRequest {
     pub scenes: Vec<String>,
     /// The memory that it may take.
     pub ram: Ram,
+    /// How scenes on servers are fetched.
+    pub remote: RemoteOptions,
     /// How much to say.
     pub verbosity: Verbosity,
 }
@@ -56,6 +59,8 @@ pub fn merge_plan(request: &MergeRequest) -> Result<(), PipelineError> {
             plan: plan.clone(),
             folder: folder.clone(),
             scene,
+            source: None,
+            remote: request.remote.clone(),
             keep_detections: 0,
             resumed: 0,
             outputs: None,

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use geo_io::SceneOptions;
+use geo_io::{SceneOptions, Trust};
 use model::{DeviceChoice, SegmenterOptions};
 
 use crate::commands::segment::checked_prompts;
@@ -13,10 +13,13 @@ use crate::config::{RunConfig, find_model};
 use crate::engine;
 use crate::error::PipelineError;
 use crate::exit::one_line;
-use crate::fingerprint::Fingerprint;
 use crate::logging::Verbosity;
 use crate::plan::{PLAN, Plan, PlanOptions, PlannedScene, RejectedScene, planned_name};
+use crate::remote::{Fetched, RemoteOptions, by_gdal, is_remote, without_secrets};
+use crate::run::{fetch, signals};
 use crate::scenes::{EXTENSIONS, SceneSearch};
+use crate::stac::AssetChoice;
+use crate::stats::Statistics;
 use crate::view::prompts::PromptSpec;
 
 /// What `geophrase plan` was asked to do.
@@ -26,6 +29,14 @@ pub struct PlanRequest {
     pub scenes: Vec<OsString>,
     /// How to read them.
     pub scene_options: SceneOptions,
+    /// How those that are addresses are fetched.
+    pub remote: RemoteOptions,
+    /// Whether GDAL reads addresses itself.
+    pub direct: bool,
+    /// The asset of STAC items that is the scene.
+    pub asset: Option<String>,
+    /// A file of statistics to use or to make.
+    pub stats: Option<PathBuf>,
     /// What to find.
     pub prompts: Vec<String>,
     /// The model folder, if one was named.
@@ -55,28 +66,31 @@ pub struct PlanRequest {
 /// # Errors
 /// Prompts, a model or options that cannot be used, names that two scenes would share; and, with the plan written,
 /// [`PipelineError::ScenesFailed`] for scenes that cannot be worked on.
-pub fn plan(request: PlanRequest) -> Result<(), PipelineError> {
-    let PlanRequest { scenes, scene_options, prompts, model, device, mut run, folder, formats, raster, .. } = request;
+pub fn plan(request: &PlanRequest) -> Result<(), PipelineError> {
+    let PlanRequest { scene_options, remote, prompts, model, device, run, folder, formats, raster, .. } = request;
+    let (prompts, mut run, device) = (checked_prompts(prompts)?, run.clone(), *device);
     // As with scenes: a plan can be run from any folder.
     run.cutline = run.cutline.map(|file| std::path::absolute(&file).unwrap_or(file));
-    let prompts = checked_prompts(&prompts)?;
-    let scenes = find_scenes(&scenes, &folder)?;
+    let scenes = find_scenes(request)?;
     let names = output_names(&scenes)?;
-    let model_folder = find_model(model)?;
+    let model_folder = find_model(model.clone())?;
     let options = SegmenterOptions { device, min_presence: run.min_presence, ..SegmenterOptions::default() };
     let segmenter = engine::open(&model_folder, &prompts, &options)?;
     let described = engine::described(segmenter.info());
     let specs: Vec<PromptSpec> = prompts.iter().cloned().map(PromptSpec::new).collect();
     let model_folder = std::path::absolute(&model_folder).unwrap_or(model_folder);
-    let mut plan = Plan::new(model_folder, described, prompts, PlanOptions::new(&scene_options, &run));
+    let mut plan = Plan::new(model_folder, described, prompts, PlanOptions::new(scene_options, &run));
     plan.vocabulary_notes = engine::vocabulary_notes(segmenter.as_ref(), &specs)?;
     drop(segmenter);
 
     let single = scenes.len() == 1;
+    let mut interrupt = Box::pin(signals());
+    let mut statistics = request.stats.as_deref().map(Statistics::open).transpose()?;
     for (scene, stem) in scenes.iter().zip(names) {
         let name = planned_name(scene)?;
-        let planned = PlannedScene {
-            fingerprint: Fingerprint::of(scene),
+        let mut planned = PlannedScene {
+            fingerprint: None,
+            scaling: None,
             grid: [0, 0],
             vectors: formats.iter().map(|extension| PathBuf::from(format!("{stem}.{extension}"))).collect(),
             raster: raster.then(|| PathBuf::from(format!("{stem}.tif"))),
@@ -85,7 +99,18 @@ pub fn plan(request: PlanRequest) -> Result<(), PipelineError> {
             report: Some(PathBuf::from(format!("{stem}.report.json"))),
             name: name.clone(),
         };
-        match plan.lay_out(planned, request.unit_tiles) {
+        let laid_out = fetch(scene, remote, scene_options.trust, request.verbosity.watched(), &mut interrupt).and_then(
+            |Fetched { source, .. }| {
+                planned.fingerprint = source.fingerprint();
+                if let Some(statistics) = &mut statistics {
+                    let opened = source.open(&statistics.options(&source, scene_options)?)?;
+                    statistics.note(&source, scene_options, &opened)?;
+                    planned.scaling = Some(opened.info().scaling.clone());
+                }
+                plan.lay_out(planned, &source, request.unit_tiles)
+            },
+        );
+        match laid_out {
             Ok(_) => {}
             Err(error) if error.is_about_a_scene() && !single => {
                 plan.rejected.push(RejectedScene { name, reason: one_line(&error) });
@@ -93,14 +118,17 @@ pub fn plan(request: PlanRequest) -> Result<(), PipelineError> {
             Err(error) => return Err(error),
         }
     }
+    if let Some(statistics) = statistics {
+        statistics.write()?;
+    }
     let is_new = !folder.join(PLAN).exists();
     for scene in 0..plan.scenes.len() {
-        let (names, _) = plan.outputs(&folder, scene, false)?;
+        let (names, _) = plan.outputs(folder, scene, false)?;
         if is_new && folder.exists() {
             names.check(false)?;
         }
     }
-    let path = plan.write(&folder)?;
+    let path = plan.write(folder)?;
     if request.verbosity >= Verbosity::Summary {
         let tiles: usize = (0..plan.units.len()).map(|unit| plan.tiles_of(unit).len()).sum();
         let line =
@@ -111,14 +139,23 @@ pub fn plan(request: PlanRequest) -> Result<(), PipelineError> {
     plan.all_accepted()
 }
 
-/// The scenes that are meant.
-fn find_scenes(given: &[OsString], folder: &Path) -> Result<Vec<OsString>, PipelineError> {
+/// The scenes that are meant, addresses as they are to be read.
+fn find_scenes(request: &PlanRequest) -> Result<Vec<OsString>, PipelineError> {
     let extensions = EXTENSIONS.map(str::to_owned);
-    let search = SceneSearch { base: Path::new(""), extensions: &extensions, output: Some(folder.to_owned()) };
-    let found = search.find(given.iter().map(OsString::as_os_str));
-    let found = found.map_err(|(path, source)| PipelineError::ReadInput { path, source })?;
+    let asset =
+        AssetChoice { name: request.asset.as_deref(), is_untrusted: request.scene_options.trust != Trust::Trusted };
+    let output = Some(request.folder.clone());
+    let search = SceneSearch { base: Path::new(""), extensions: &extensions, output, asset };
+    let found = search.find(request.scenes.iter().map(OsString::as_os_str));
+    let mut found = found.map_err(|(path, source)| PipelineError::ReadInput { path, source })?;
     if found.is_empty() {
         return Err(PipelineError::Usage("there is no scene in what was given".into()));
+    }
+    for scene in &mut found {
+        without_secrets(scene)?;
+        if request.direct && is_remote(scene) {
+            *scene = by_gdal(scene);
+        }
     }
     Ok(found)
 }

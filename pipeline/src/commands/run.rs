@@ -13,6 +13,7 @@ use crate::engine;
 use crate::error::{PipelineError, Signal};
 use crate::logging::Verbosity;
 use crate::plan::Plan;
+use crate::remote::RemoteOptions;
 use crate::run::units::{OpenModel, UnitsJob, UnitsOutcome, run_units};
 use crate::unit::Shard;
 
@@ -31,6 +32,8 @@ pub struct RunRequest {
     pub batch: usize,
     /// The memory that the run may take.
     pub ram: Ram,
+    /// How scenes on servers are fetched.
+    pub remote: RemoteOptions,
     /// How much to say.
     pub verbosity: Verbosity,
 }
@@ -49,6 +52,8 @@ pub fn run_plan(request: &RunRequest, interrupt: impl Future<Output = Signal>) -
         open_model: opener(&plan, request),
         each: Box::new(|_, _| {}),
         folder: folder.clone(),
+        source: None,
+        remote: request.remote.clone(),
         batch: request.batch,
         readers: READERS,
         ram: request.ram,

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
-use geo_io::{Scene, SceneOptions};
+use geo_io::SceneOptions;
 use model::text::check_prompt;
 use model::{DeviceChoice, SegmenterOptions};
 
@@ -13,13 +14,14 @@ use crate::commands::dry_run::dry_run;
 use crate::config::{RunConfig, UNIT_TILES, find_model};
 use crate::engine;
 use crate::error::{PipelineError, Signal};
-use crate::fingerprint::Fingerprint;
 use crate::logging::{self, Verbosity};
 use crate::outputs::OutputNames;
 use crate::plan::{PLAN, Plan, PlanOptions, PlannedScene, planned_name};
+use crate::remote::{Fetched, RemoteOptions, Source, shown};
 use crate::run::merge::{MergeJob, run_and_merge};
 use crate::run::units::UnitsJob;
-use crate::run::{Job, Outcome, PromptSpec, interruptible, run};
+use crate::run::{Job, Outcome, PromptSpec, fetch, interruptible, run};
+use crate::stats::{Book, known_scaling, opened};
 
 /// What `geophrase segment` was asked to do.
 #[derive(Clone, Debug)]
@@ -28,6 +30,12 @@ pub struct SegmentRequest {
     pub scene: OsString,
     /// How to read it.
     pub scene_options: SceneOptions,
+    /// The scene, where it is at hand already.
+    pub at_hand: Option<Source>,
+    /// How it is fetched if it is an address.
+    pub remote: RemoteOptions,
+    /// A file of statistics to use or to make.
+    pub stats: Option<PathBuf>,
     /// What to find.
     pub prompts: Vec<String>,
     /// The model folder, if one was named.
@@ -44,6 +52,16 @@ pub struct SegmentRequest {
     pub keep_detections: usize,
 }
 
+impl SegmentRequest {
+    /// The scene, at hand.
+    fn fetched<I: Future<Output = Signal>>(&self, interrupt: &mut Pin<Box<I>>) -> Result<Fetched, PipelineError> {
+        if let Some(source) = &self.at_hand {
+            return Ok(Fetched::at_hand(source.clone()));
+        }
+        fetch(&self.scene, &self.remote, self.scene_options.trust, self.verbosity.watched(), interrupt)
+    }
+}
+
 /// Finds what the prompts refer to and writes the outputs.
 ///
 /// # Errors
@@ -57,12 +75,15 @@ pub fn segment(mut request: SegmentRequest, interrupt: impl Future<Output = Sign
     let begun = request.checkpoint.as_ref().is_some_and(|folder| folder.join(PLAN).exists());
     names.check(request.run.outputs.overwrite || begun)?;
     let folder = find_model(request.model.clone())?;
+    let mut interrupt = Box::pin(interrupt);
+    let fetched = request.fetched(&mut interrupt)?;
+    let source = fetched.source.clone();
     let outcome = match request.checkpoint.clone() {
         Some(checkpoint) => {
             request.run.outputs.overwrite |= begun;
-            checkpointed(request, prompts, &folder, &checkpoint, interrupt)?
+            checkpointed(request, prompts, &folder, &checkpoint, source, interrupt)?
         }
-        None => run(move || load(request, prompts, names, &folder), interrupt)?,
+        None => run(move || load(request, prompts, names, &folder, &source, Book::IsMade), interrupt)?,
     };
     let report = &outcome.report;
     let mut lines = String::new();
@@ -84,7 +105,10 @@ pub fn look(request: SegmentRequest, interrupt: impl Future<Output = Signal>) ->
     let names = OutputNames::new(&request.run.outputs, &prompts, &request.scene)?;
     names.check(request.run.outputs.overwrite)?;
     let folder = find_model(request.model.clone())?;
-    interruptible(move |_| dry_run(load(request, prompts, names, &folder)?), interrupt)
+    let mut interrupt = Box::pin(interrupt);
+    let fetched = request.fetched(&mut interrupt)?;
+    let source = fetched.source.clone();
+    interruptible(move |_| dry_run(load(request, prompts, names, &folder, &source, Book::IsRead)?), interrupt)
 }
 
 /// The same in two steps, a plan of one scene and its merge, with finished tiles kept in between.
@@ -93,14 +117,20 @@ fn checkpointed(
     prompts: Vec<String>,
     model_folder: &Path,
     checkpoint: &Path,
+    source: Source,
     interrupt: impl Future<Output = Signal>,
 ) -> Result<Outcome, PipelineError> {
-    let SegmentRequest { scene, scene_options, device, run: mut config, verbosity, keep_detections, .. } = request;
+    let SegmentRequest {
+        scene, scene_options, remote, stats, device, run: mut config, verbosity, keep_detections, ..
+    } = request;
     let outputs = &config.outputs;
+    let scaling = known_scaling(&source, &scene_options, stats.as_deref())?;
     let absolute = |path: &Option<PathBuf>| path.as_ref().map(|path| std::path::absolute(path).unwrap_or(path.clone()));
     let planned = PlannedScene {
-        name: planned_name(&scene)?,
-        fingerprint: Fingerprint::of(&scene),
+        // Without what is secret of an address: the scene is at hand, and an address signed anew is still the same.
+        name: planned_name(&shown(&scene))?,
+        fingerprint: source.fingerprint(),
+        scaling,
         grid: [0, 0],
         vectors: outputs.vectors.iter().filter_map(|path| absolute(&Some(path.clone()))).collect(),
         raster: absolute(&outputs.raster),
@@ -125,7 +155,7 @@ fn checkpointed(
         plan.vocabulary_notes = engine::vocabulary_notes(segmenter, &specs)?;
         plan
     };
-    plan.lay_out(planned, UNIT_TILES as usize)?;
+    plan.lay_out(planned, &source, UNIT_TILES as usize)?;
     plan.write(checkpoint)?;
     let plan = Arc::new(plan);
     let (asked, model_folder) = (plan.prompts.clone(), model_folder.to_owned());
@@ -137,6 +167,8 @@ fn checkpointed(
             None => engine::open(&model_folder, &asked, &options),
         }),
         folder: checkpoint.to_owned(),
+        source: Some(source.clone()),
+        remote: remote.clone(),
         batch: config.batch,
         readers: config.readers,
         ram: config.ram,
@@ -147,6 +179,8 @@ fn checkpointed(
         plan: plan.clone(),
         folder: checkpoint.to_owned(),
         scene: 0,
+        source: Some(source),
+        remote,
         keep_detections,
         resumed: 0,
         outputs: Some(config.outputs),
@@ -175,9 +209,11 @@ fn load(
     prompts: Vec<String>,
     names: OutputNames,
     folder: &Path,
+    source: &Source,
+    book: Book,
 ) -> Result<Job, PipelineError> {
-    let SegmentRequest { scene, scene_options, device, run: config, verbosity, keep_detections, .. } = request;
-    let scene = Scene::open(&scene, &scene_options)?;
+    let SegmentRequest { scene_options, stats, device, run: config, verbosity, keep_detections, .. } = request;
+    let scene = opened(source, &scene_options, stats.as_deref(), book)?;
     let info = scene.info();
     tracing::info!(
         "scene {}: {} x {} px, bands {:?} of {}, scaling {:?}, pixel size {:?} m",

@@ -12,7 +12,7 @@ use crate::batch::fingerprint::mtime_ns;
 use crate::batch::job_file::JobFile;
 use crate::batch::report::SceneState;
 use crate::batch::run::{Cut, Worked};
-use crate::batch::scenes::{find_scenes, is_virtual};
+use crate::batch::scenes::{find_scenes, is_elsewhere};
 use crate::error::PipelineError;
 use crate::logging;
 
@@ -39,7 +39,7 @@ impl Looks {
         let mut unsettled = Vec::new();
         for scene in scenes {
             let look = std::fs::metadata(Path::new(&scene)).ok().map(|found| (found.len(), mtime_ns(&found)));
-            if !is_virtual(&scene) && before.get(&scene) != Some(&look) {
+            if !is_elsewhere(&scene) && before.get(&scene) != Some(&look) {
                 unsettled.push(scene.clone());
             }
             self.0.insert(scene, look);

@@ -82,6 +82,8 @@ pub fn worker(request: &RunRequest, interrupt: impl Future<Output = Signal>) -> 
             }
         }),
         folder: folder_of(&request.plan).to_owned(),
+        source: None,
+        remote: request.remote.clone(),
         batch: request.batch,
         readers: READERS,
         ram: request.ram,

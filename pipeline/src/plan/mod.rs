@@ -6,7 +6,7 @@ mod scene;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use geo_io::{Scene, pending_file};
+use geo_io::{Scene, SceneOptions, Trust, pending_file};
 use serde::{Deserialize, Serialize};
 
 use crate::config::OutputConfig;
@@ -14,6 +14,7 @@ use crate::error::PipelineError;
 use crate::outputs::OutputNames;
 pub use crate::plan::options::PlanOptions;
 pub use crate::plan::scene::{PlannedScene, RejectedScene, planned_name};
+use crate::remote::Source;
 use crate::report::ModelReport;
 use crate::setting::Setting;
 use crate::unit::Unit;
@@ -74,8 +75,14 @@ impl Plan {
     ///
     /// # Errors
     /// A scene that cannot be opened or shown to the model.
-    pub fn lay_out(&mut self, mut scene: PlannedScene, tiles: usize) -> Result<Setting, PipelineError> {
-        let (_, setting) = self.opened(&scene)?;
+    pub fn lay_out(
+        &mut self,
+        mut scene: PlannedScene,
+        source: &Source,
+        tiles: usize,
+    ) -> Result<Setting, PipelineError> {
+        let (_, setting) = self.opened(&scene, source)?;
+        scene.scaling = Some(setting.info.scaling.clone());
         let [rows, cols] = [setting.plan.grid_rows(), setting.plan.grid_cols()];
         scene.grid = [rows, cols];
         self.units.extend(Unit::split(self.scenes.len(), rows, cols, tiles));
@@ -87,27 +94,34 @@ impl Plan {
     ///
     /// # Errors
     /// A scene that cannot be opened or has changed, options that do not fit it.
-    pub fn open(&self, scene: usize) -> Result<(Scene, Setting), PipelineError> {
+    pub fn open(&self, scene: usize, source: &Source) -> Result<(Scene, Setting), PipelineError> {
         let planned = &self.scenes[scene];
-        let (opened, setting) = self.opened(planned)?;
+        let (opened, setting) = self.opened(planned, source)?;
         if [setting.plan.grid_rows(), setting.plan.grid_cols()] != planned.grid {
             return Err(PipelineError::SceneChanged { scene: planned.name.clone() });
         }
         Ok((opened, setting))
     }
 
-    fn opened(&self, planned: &PlannedScene) -> Result<(Scene, Setting), PipelineError> {
-        planned.unchanged()?;
+    fn opened(&self, planned: &PlannedScene, source: &Source) -> Result<(Scene, Setting), PipelineError> {
+        planned.unchanged(source)?;
         self.options.cutline_unchanged()?;
         let options = self.options.scene().map_err(PipelineError::Usage)?;
+        let options = SceneOptions { known_scaling: planned.scaling.clone(), ..options };
         let run = self.options.run().map_err(PipelineError::Usage)?;
-        let opened = Scene::open(OsStr::new(&planned.name), &options)?;
+        let opened = source.open(&options)?;
         run.fits(opened.info())?;
         let prompts = self.prompts.iter().cloned().map(PromptSpec::new).collect();
         let notes = self.vocabulary_notes.clone();
         let model = ModelReport { folder: self.model_folder.clone(), ..self.model.clone() };
         let setting = Setting::new(&opened, model, prompts, run, notes)?;
         Ok((opened, setting))
+    }
+
+    /// Whom the scenes come from.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        self.options.untrusted_max_px.map_or(Trust::Trusted, |max_px| Trust::Untrusted { max_px })
     }
 
     /// The files of a scene, for a plan in a folder.

@@ -139,6 +139,7 @@ impl PlanOptions {
             assume_crs: self.assume_crs.clone(),
             allow_no_crs: self.allow_no_crs,
             trust: self.untrusted_max_px.map_or(Trust::Trusted, |max_px| Trust::Untrusted { max_px }),
+            known_scaling: None,
         })
     }
 

@@ -3,10 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use geo_io::ScalingInfo;
 use serde::{Deserialize, Serialize};
 
 use crate::error::PipelineError;
 use crate::fingerprint::Fingerprint;
+use crate::remote::Source;
 
 /// A scene of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,8 +16,10 @@ use crate::fingerprint::Fingerprint;
 pub struct PlannedScene {
     /// The name by which GDAL opens it.
     pub name: String,
-    /// The file it was; none for a scene that is no file.
+    /// The file it was, by its content alone where it is fetched; none for a scene that is no file.
     pub fingerprint: Option<Fingerprint>,
+    /// How its values become 0 to 255, so that it is found out once; none until it was laid out.
+    pub scaling: Option<ScalingInfo>,
     /// Rows and columns of its tiles.
     pub grid: [usize; 2],
     /// Where its polygons go, seen from the folder of the plan.
@@ -54,9 +58,9 @@ impl PlannedScene {
     ///
     /// # Errors
     /// [`PipelineError::SceneChanged`].
-    pub fn unchanged(&self) -> Result<(), PipelineError> {
+    pub fn unchanged(&self, source: &Source) -> Result<(), PipelineError> {
         match &self.fingerprint {
-            Some(then) if Fingerprint::of(OsStr::new(&self.name)).as_ref() != Some(then) => {
+            Some(then) if source.fingerprint().as_ref() != Some(then) => {
                 Err(PipelineError::SceneChanged { scene: self.name.clone() })
             }
             _ => Ok(()),

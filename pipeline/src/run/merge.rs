@@ -1,5 +1,7 @@
 //! Merges the logs of a scene's units into its files.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -14,9 +16,10 @@ use crate::closing::{Closing, StageOutput};
 use crate::config::{OutputConfig, QUEUE};
 use crate::error::{PipelineError, Signal};
 use crate::plan::{PLAN, Plan};
+use crate::remote::{RemoteOptions, Source};
 use crate::run::start::Stages;
 use crate::run::units::{UnitsJob, units};
-use crate::run::{Outcome, blocked_on, loaded, watch};
+use crate::run::{Outcome, blocked_on, fetched, loaded, watch};
 use crate::stage::Cancel;
 use crate::stage::recall::{FinishedUnit, RecallStage};
 use crate::stage::scene_view::SceneAnswers;
@@ -39,6 +42,10 @@ pub struct MergeJob {
     pub folder: PathBuf,
     /// The scene's number.
     pub scene: usize,
+    /// The scene, where it is at hand already.
+    pub source: Option<Source>,
+    /// How a scene on a server is fetched.
+    pub remote: RemoteOptions,
     /// How many detections to hand back besides writing them.
     pub keep_detections: usize,
     /// Tiles that an interrupted run before this one had finished.
@@ -61,7 +68,8 @@ where
 {
     blocked_on(async {
         let mut interrupt = Box::pin(interrupt);
-        merged(job, &mut interrupt).await
+        let before = Before { started: Instant::now(), seconds: BTreeMap::new() };
+        merged(job, before, &mut interrupt).await
     })
 }
 
@@ -75,24 +83,39 @@ where
 {
     blocked_on(async {
         let mut interrupt = Box::pin(interrupt);
-        let plan = job.plan.clone();
-        let outcome = units(job, &mut interrupt).await?;
-        let resumed = outcome.tiles.resumed;
+        let (plan, started) = (job.plan.clone(), Instant::now());
+        let mut outcome = units(job, &mut interrupt).await?;
+        let (resumed, seconds) = (outcome.tiles.resumed, std::mem::take(&mut outcome.seconds));
         outcome.concluded(&plan)?;
-        merged(MergeJob { resumed, ..merge }, &mut interrupt).await.map_err(PipelineError::paused)
+        merged(MergeJob { resumed, ..merge }, Before { started, seconds }, &mut interrupt)
+            .await
+            .map_err(PipelineError::paused)
     })
 }
 
-async fn merged<I>(job: MergeJob, interrupt: &mut Pin<Box<I>>) -> Result<Outcome, PipelineError>
+/// What the report counts in besides the merge: the units that the same command ran.
+struct Before {
+    started: Instant,
+    seconds: BTreeMap<&'static str, f64>,
+}
+
+async fn merged<I>(job: MergeJob, before: Before, interrupt: &mut Pin<Box<I>>) -> Result<Outcome, PipelineError>
 where
     I: Future<Output = Signal>,
 {
-    let MergeJob { plan, folder, scene, keep_detections, resumed, outputs, overwrite, ram } = job;
-    let started = Instant::now();
+    let MergeJob { plan, folder, scene, source: given, remote, keep_detections, resumed, outputs, overwrite, ram } =
+        job;
     // One merge at a time, so that what a killed one left can be told from what another is writing.
     let _lock = locked(&folder.join(PLAN))?;
+    let name = OsStr::new(&plan.scenes[scene].name);
+    let fetched = match given {
+        Some(_) => None,
+        None => Some(fetched(name, &remote, plan.trust(), false, interrupt).await?),
+    };
+    let at_hand = given.or(fetched.as_ref().map(|fetched| fetched.source.clone()));
+    let own = at_hand.ok_or(PipelineError::Stopped("fetch"))?;
     let opened = plan.clone();
-    let (_, mut setting) = loaded(move || opened.open(scene), interrupt).await?;
+    let (_, mut setting) = loaded(move || opened.open(scene, &own), interrupt).await?;
     let (names, outputs) = match outputs {
         Some(outputs) => (plan.names(scene, &outputs)?, outputs),
         None => plan.outputs(&folder, scene, overwrite)?,
@@ -125,6 +148,7 @@ where
     stages.finish(answers, scene_answers, &names, keep_detections)?;
     let recalled = |(processors, took)| StageOutput::Recalled(processors, took);
     stages.spawn(RecallStage::NAME, move || recall.run().map(recalled));
-    let done = watch(stages.started(), &cancel, interrupt).await?;
-    Closing { setting: Arc::unwrap_or_clone(setting), names, resumed }.commit(done, started.elapsed())
+    let mut done = watch(stages.started(), &cancel, interrupt).await?;
+    done.add_seconds(&before.seconds);
+    Closing { setting: Arc::unwrap_or_clone(setting), names, resumed }.commit(done, before.started.elapsed())
 }

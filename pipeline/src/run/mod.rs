@@ -4,13 +4,14 @@ pub mod merge;
 mod start;
 pub mod units;
 
+use std::ffi::OsStr;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use geo_io::{Detection, Scene};
+use geo_io::{Detection, Scene, Trust};
 use model::Segmenter;
 use tokio::task::JoinSet;
 
@@ -21,6 +22,7 @@ use crate::error::{PipelineError, Signal};
 use crate::fingerprint::Fingerprint;
 use crate::outputs::OutputNames;
 use crate::panics::caught;
+use crate::remote::{Fetched, Fetching, RemoteOptions, Source, is_remote};
 use crate::report::{ModelReport, Report};
 use crate::run::start::{Stages, Work};
 use crate::setting::Setting;
@@ -133,6 +135,41 @@ where
             done = working.join_next() => done.map_or_else(|| Err(PipelineError::Stopped("work")), joined),
         }
     })
+}
+
+/// A scene as GDAL can open it: one that is an address is fetched first, until it is there or `interrupt` comes.
+///
+/// # Errors
+/// [`PipelineError::Remote`], a folder for the copy that cannot be written, or [`PipelineError::Interrupted`].
+pub fn fetch<I>(
+    name: &OsStr,
+    options: &RemoteOptions,
+    trust: Trust,
+    watched: bool,
+    interrupt: &mut Pin<Box<I>>,
+) -> Result<Fetched, PipelineError>
+where
+    I: Future<Output = Signal>,
+{
+    blocked_on(fetched(name, options, trust, watched, interrupt))
+}
+
+async fn fetched<I>(
+    name: &OsStr,
+    options: &RemoteOptions,
+    trust: Trust,
+    watched: bool,
+    interrupt: &mut Pin<Box<I>>,
+) -> Result<Fetched, PipelineError>
+where
+    I: Future<Output = Signal>,
+{
+    if !is_remote(name) {
+        return Ok(Fetched::at_hand(Source::local(name)));
+    }
+    // The folder is held here: an interrupt leaves the fetching to itself, and removes what it has fetched.
+    let (fetch, at_hand) = Fetching::new(name, options, trust, watched)?.split();
+    Ok(at_hand(loaded(fetch, interrupt).await?))
 }
 
 /// Waits for Ctrl-C, a request to terminate, or the terminal being closed. From then on another one of these ends the

@@ -1,5 +1,7 @@
 //! Runs units of a plan into their logs.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -12,12 +14,13 @@ use crate::budget::Ram;
 use crate::checkpoint::log::{LogHeader, LogWriter, SCENE};
 use crate::closing::StageOutput;
 use crate::error::{PipelineError, Signal};
-use crate::exit::one_line;
+use crate::exit::{Exit, one_line};
 use crate::plan::Plan;
 use crate::processor::processor;
+use crate::remote::{Fetched, RemoteOptions, Source};
 use crate::report::TileCounts;
 use crate::run::start::{Stages, Work};
-use crate::run::{blocked_on, loaded, watch};
+use crate::run::{blocked_on, fetched, loaded, watch};
 use crate::setting::Setting;
 use crate::stage::Cancel;
 use crate::stage::record::RecordStage;
@@ -40,6 +43,10 @@ pub struct UnitsJob {
     pub each: UnitListener,
     /// Opens the model: once, and again after a unit that failed.
     pub open_model: OpenModel,
+    /// The plan's only scene, where it is at hand already.
+    pub source: Option<Source>,
+    /// How scenes on servers are fetched.
+    pub remote: RemoteOptions,
     /// Tiles given to the model at once.
     pub batch: usize,
     /// Threads that read tiles.
@@ -61,6 +68,8 @@ pub struct UnitsOutcome {
     pub failed: Vec<(usize, PipelineError)>,
     /// Units that another process has in hand.
     pub locked: Vec<usize>,
+    /// What each stage took, in seconds.
+    pub seconds: BTreeMap<&'static str, f64>,
 }
 
 impl UnitsOutcome {
@@ -77,6 +86,12 @@ impl UnitsOutcome {
             }
         }
         if plan.scenes.len() == 1
+            && let Some((_, error)) = failed.pop()
+        {
+            return Err(error);
+        }
+        // Servers that cannot be reached now may be later; what else failed will fail again.
+        if failed.iter().all(|(_, error)| error.exit() == Exit::TryAgain)
             && let Some((_, error)) = failed.pop()
         {
             return Err(error);
@@ -110,6 +125,9 @@ where
 struct Open {
     number: usize,
     scene: Scene,
+    source: Source,
+    /// Its copy, if it was fetched.
+    _fetched: Option<Fetched>,
     setting: Arc<Setting>,
 }
 
@@ -117,7 +135,8 @@ pub(super) async fn units<I>(job: UnitsJob, interrupt: &mut Pin<Box<I>>) -> Resu
 where
     I: Future<Output = Signal>,
 {
-    let UnitsJob { plan, folder, mut units, mut each, open_model, batch, readers, ram, watched } = job;
+    let UnitsJob { plan, folder, mut units, mut each, open_model, source: given, remote, batch, readers, ram, watched } =
+        job;
     let mut outcome = UnitsOutcome::default();
     let mut model = Model { open: Some(open_model), ready: None };
     let mut open: Option<Open> = None;
@@ -134,14 +153,22 @@ where
             }
             if open.as_ref().is_none_or(|open| open.number != scene) {
                 open = None;
-                let plan = plan.clone();
-                let (opened, mut setting) = loaded(move || plan.open(scene), interrupt).await?;
+                let name = OsStr::new(&plan.scenes[scene].name);
+                let fetched = match &given {
+                    Some(_) => None,
+                    None => Some(fetched(name, &remote, plan.trust(), watched, interrupt).await?),
+                };
+                let at_hand = given.as_ref().or(fetched.as_ref().map(|fetched| &fetched.source));
+                let source = at_hand.ok_or(PipelineError::Stopped("fetch"))?.clone();
+                let (plan, own) = (plan.clone(), source.clone());
+                let (opened, mut setting) = loaded(move || plan.open(scene, &own), interrupt).await?;
                 (setting.config.batch, setting.config.readers, setting.config.ram) = (batch, readers, ram);
-                open = Some(Open { number: scene, scene: opened, setting: Arc::new(setting) });
+                open =
+                    Some(Open { number: scene, scene: opened, source, _fetched: fetched, setting: Arc::new(setting) });
             }
             let open = open.as_ref().ok_or(PipelineError::Stopped("load"))?;
             let unit = UnitRun { plan: &plan, folder: &folder, number, open, watched };
-            unit.run(&mut model, interrupt).await
+            unit.run(&mut model, &mut outcome.seconds, interrupt).await
         };
         let done = done.await;
         each(number, &done);
@@ -192,12 +219,17 @@ struct UnitRun<'a> {
 }
 
 impl UnitRun<'_> {
-    async fn run<I>(self, model: &mut Model, interrupt: &mut Pin<Box<I>>) -> Result<TileCounts, PipelineError>
+    async fn run<I>(
+        self,
+        model: &mut Model,
+        seconds: &mut BTreeMap<&'static str, f64>,
+        interrupt: &mut Pin<Box<I>>,
+    ) -> Result<TileCounts, PipelineError>
     where
         I: Future<Output = Signal>,
     {
         let Self { plan, folder, number, open, watched } = self;
-        let Open { scene, setting, .. } = open;
+        let Open { scene, source, setting, .. } = open;
         let device = &plan.model.device;
         let header = LogHeader { plan: plan.id(), unit: number, processor: format!("{device} on {}", processor()) };
         let tiles = plan.tiles_of(number);
@@ -223,10 +255,11 @@ impl UnitRun<'_> {
             let recorded = |(counts, took)| StageOutput::Recorded(counts, took);
             stages.spawn(RecordStage::NAME, move || record.run().map(recorded));
             let done = watch(stages.started(), &cancel, interrupt).await?;
+            done.seconds().iter().for_each(|(stage, took)| *seconds.entry(stage).or_default() += took);
             model.ready = done.predictor;
             counts = counts.plus(done.recorded);
         }
-        plan.scenes[plan.units[number].scene].unchanged()?;
+        plan.scenes[plan.units[number].scene].unchanged(source)?;
         let finished = Plan::finished_log(folder, number);
         std::fs::rename(&path, &finished).map_err(|source| PipelineError::Write { path: finished, source })?;
         Ok(counts)

@@ -33,6 +33,12 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Whether stages have been asked to stop.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// The flag itself, for work that knows nothing of stages.
     pub(crate) fn flag(&self) -> Arc<AtomicBool> {
         self.0.clone()

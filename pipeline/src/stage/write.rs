@@ -66,11 +66,11 @@ impl Writers {
 
 impl Writers {
     /// Writes the last polygons, and closes and verifies all.
-    fn finish(mut self, tracer: PolygonTracer) -> Result<Written, PipelineError> {
+    fn finish(mut self, tracer: PolygonTracer, cancel: &Cancel) -> Result<Written, PipelineError> {
         let found = tracer.finish(self.vector.as_mut())?;
         let mut pending = PendingOutput::default();
         for raster in self.rasters {
-            pending = pending.merge(raster.finish()?);
+            pending = pending.merge(raster.finish_unless(&|| cancel.is_stopped())?);
         }
         if let Some(classes) = self.classes {
             pending = pending.merge(classes.finish()?);
@@ -139,7 +139,7 @@ impl WriteStage {
             })?;
         }
         self.cancel.check(Self::NAME)?;
-        let written = clock.time(|| self.writers.finish(tracer))?;
+        let written = clock.time(|| self.writers.finish(tracer, &self.cancel))?;
         Ok((written, clock.total()))
     }
 }
