@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use common::{bytes_in, paint, shipped_model, waves};
@@ -46,8 +46,8 @@ fn segment(folder: &Path, out: &str, more: &[&str]) {
 }
 
 /// All results, the Item without what tells one run from another: seconds, and the report that holds them.
-fn results(folder: PathBuf) -> Vec<(String, Vec<u8>)> {
-    let mut files = bytes_in(&folder);
+fn results(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = bytes_in(folder);
     files.retain(|(name, _)| name.starts_with("scene.") && !name.ends_with(".manifest.json"));
     for (name, bytes) in &mut files {
         if name.ends_with(".stac.json") {
@@ -63,7 +63,7 @@ fn results(folder: PathBuf) -> Vec<(String, Vec<u8>)> {
 }
 
 fn assert_same(folder: &Path, other: &str) {
-    let (expected, found) = (results(folder.join("segment")), results(folder.join(other)));
+    let (expected, found) = (results(&folder.join("segment")), results(&folder.join(other)));
     let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&found), names(&expected), "{other}");
     for ((name, expected), (_, found)) in expected.iter().zip(&found) {
@@ -80,7 +80,7 @@ fn a_plan_a_job_and_a_checkpoint_write_what_segment_writes_byte_for_byte() {
     let folder = desk.path();
     segment(folder, "segment", &[]);
     // Polygons, a table, two rasters, two masks, classes, a project, an Item, and styles of all but the table.
-    assert_eq!(results(folder.join("segment")).len(), 1 + 1 + 2 + 2 + 1 + 1 + 1 + 6);
+    assert_eq!(results(&folder.join("segment")).len(), 1 + 1 + 2 + 2 + 1 + 1 + 1 + 6);
 
     segment(folder, "kept", &["--checkpoint", "tiles"]);
     assert_same(folder, "kept");

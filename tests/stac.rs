@@ -59,11 +59,14 @@ fn full_item(folder: &Path) -> Value {
     json_in(&folder.join("out.stac.json"))
 }
 
+/// How an Item is broken.
+type Break = fn(&mut Value);
+
 #[test]
 fn an_item_is_valid_by_the_published_schemas_and_a_broken_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let item = full_item(folder.path());
-    let breaks: [(&str, fn(&mut Value)); 9] = [
+    let breaks: [(&str, Break); 9] = [
         ("item.json", |item| item["bbox"] = json!([1, 2, 3])),
         ("item.json", |item| item["properties"]["end_datetime"] = json!(null)),
         ("mlm", |item| item["properties"]["mlm:name"] = json!("?")),

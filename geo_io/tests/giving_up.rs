@@ -1,7 +1,5 @@
 //! A very large raster takes minutes to read back after it was written, and somebody may not want to wait for it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
 use std::cell::Cell;
 
 use geo_io::{

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::commands::mix::{MixRequest, mix};
 use crate::commands::weights::{ConvertRequest, InspectRequest, convert, inspect};
 use crate::error::PipelineError;
 
@@ -31,6 +32,23 @@ enum WeightsCommand {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Write the model whose weights lie between those of two models of one making.
+    Mix {
+        /// The model that a share of 0 gives.
+        from: PathBuf,
+        /// The model that a share of 1 gives, trained on from the first; its configuration is taken, and its calibration has
+        /// to be fitted anew.
+        to: PathBuf,
+        /// How far to go from the first to the second, 0 to 1.
+        #[arg(long, value_name = "SHARE")]
+        share: f64,
+        /// The model folder to be made.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Replace a model that is there.
+        #[arg(long)]
+        overwrite: bool,
+    },
     /// List the tensors of a weight file or model folder, and what a model would take from it.
     Inspect {
         /// A .safetensors, .pth, .pt or .bin file, or a model folder.
@@ -49,6 +67,9 @@ impl WeightsArgs {
         match self.command {
             WeightsCommand::Convert { vision, vision_kind, text, out } => {
                 convert(ConvertRequest { vision, vision_kind, text, out })
+            }
+            WeightsCommand::Mix { from, to, share, out, overwrite } => {
+                mix(&MixRequest { from, to, share, out, overwrite })
             }
             WeightsCommand::Inspect { path, model, json } => inspect(&InspectRequest { path, model, json }),
         }

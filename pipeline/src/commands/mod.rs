@@ -12,6 +12,7 @@ pub mod dry_run;
 pub mod eval;
 pub mod info;
 pub mod merge;
+pub mod mix;
 pub mod model;
 pub mod plan;
 pub mod preview;

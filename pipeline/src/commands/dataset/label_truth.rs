@@ -75,7 +75,7 @@ pub(super) fn truths(
         if !complete {
             // Something of another name may well bear this name too.
             for (_, bits) in drawn.iter().filter(|(label, _)| other(&labels[*label], phrase)) {
-                known.iter_mut().zip(bits).zip(&mask).for_each(|((known, &bit), &own)| *known &= 1 - bit | own);
+                known.iter_mut().zip(bits).zip(&mask).for_each(|((known, &bit), &own)| *known &= (1 - bit) | own);
             }
         }
         known.iter_mut().zip(&valid).for_each(|(known, valid)| *known &= valid);
