@@ -71,6 +71,18 @@ impl TrainedOn {
     pub fn is_empty(&self) -> bool {
         self.categories.is_empty() && self.sources.is_empty() && self.licence_note.is_empty()
     }
+
+    /// Adds what was seen later; of a source that is seen again the later count holds.
+    pub fn add(&mut self, later: Self) {
+        for (category, count) in later.categories {
+            *self.categories.entry(category).or_default() += count;
+        }
+        self.sources.retain(|own| !later.sources.iter().any(|other| other.name == own.name));
+        self.sources.extend(later.sources);
+        if !later.licence_note.is_empty() {
+            self.licence_note = later.licence_note;
+        }
+    }
 }
 
 /// The side at which a whole scene is shown where `config.json` does not say.
@@ -224,6 +236,22 @@ impl ModelConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_seen_later_is_added_to_what_was_seen() {
+        let seen = |ships: u64, source: &str, images: u64| TrainedOn {
+            categories: BTreeMap::from([("ship".to_owned(), ships)]),
+            sources: vec![TrainingSource { name: source.into(), images: Some(images), licence: String::new() }],
+            licence_note: String::new(),
+        };
+        let mut all = TrainedOn { licence_note: "research only".into(), ..seen(3, "a", 10) };
+        all.add(seen(4, "b", 5));
+        all.add(seen(1, "b", 6));
+        assert_eq!(all.categories["ship"], 8);
+        let sources: Vec<_> = all.sources.iter().map(|source| (source.name.as_str(), source.images)).collect();
+        assert_eq!(sources, [("a", Some(10)), ("b", Some(6))]);
+        assert_eq!(all.licence_note, "research only");
+    }
 
     #[test]
     fn a_configuration_without_a_side_for_whole_scenes_shows_them_at_512_px() {

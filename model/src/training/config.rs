@@ -80,6 +80,10 @@ pub struct TrainingConfig {
     pub validate_every: Span,
     /// Tiles of a validation, one phrase each.
     pub validation_tiles: usize,
+    /// Fits the calibration on the validation tiles; otherwise that of the model's configuration stays, which is right
+    /// where there are too few of them.
+    #[serde(default = "yes")]
+    pub calibrate: bool,
 }
 
 /// The stretches of a recipe in steps.
@@ -212,6 +216,10 @@ fn default_weight_decay() -> f32 {
 
 fn one() -> usize {
     1
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_clip() -> f32 {

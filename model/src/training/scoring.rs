@@ -74,14 +74,16 @@ impl<B: ModelBackend> Trainer<B> {
         best: bool,
     ) -> Result<(), ModelError> {
         let mut config = self.model_config.clone();
-        config.trained_on = self.feed.trained_on();
-        // With nothing to learn about errors, plain sigmoids stay; that is no reason to lose the weights.
-        match fitter.fit() {
-            Ok((calibration, summary)) => {
-                config.calibration = calibration;
-                self.log.calibration(step, &summary)?;
+        config.trained_on.add(self.feed.trained_on());
+        if self.config.calibrate {
+            // With nothing to learn about errors, plain sigmoids stay; that is no reason to lose the weights.
+            match fitter.fit() {
+                Ok((calibration, summary)) => {
+                    config.calibration = calibration;
+                    self.log.calibration(step, &summary)?;
+                }
+                Err(reason) => self.log.uncalibrated(step, &reason)?,
             }
-            Err(reason) => self.log.uncalibrated(step, &reason)?,
         }
         let tokenizer = std::fs::read(&self.tokenizer).map_err(|source| ModelError::Io {
             action: "read",

@@ -132,7 +132,7 @@ fn write(request: &FromVectorRequest, records: &Path, recipe: &Path, cancel: &Ca
     writer.finish()?;
     let learns = written.validation > 0 && written.validation < written.records;
     if learns {
-        let text = recipe_text(&folder, &request.out, view.model_px[0], &phrases);
+        let text = recipe_text(&folder, request, view.model_px[0], &phrases);
         pending_file(recipe, request.overwrite, text.as_bytes())?.commit()?;
     }
     Ok(summary(&written, labels.len(), request, learns.then_some(recipe)))
@@ -215,26 +215,29 @@ fn save(tile: &TileImage, side_px: usize, path: &Path, overwrite: bool) -> Resul
 }
 
 /// A recipe that goes on from the model with what was labelled.
-fn recipe_text(model: &Path, out: &Path, tile_px: usize, phrases: &[String]) -> String {
+fn recipe_text(model: &Path, request: &FromVectorRequest, tile_px: usize, phrases: &[String]) -> String {
+    let out = &request.out;
     let quoted = |path: PathBuf| format!("{:?}", path.display().to_string());
     let placed = phrases.iter().any(|phrase| PromptSpec::new(phrase.clone()).needs_frame());
     format!(
         "# Goes on from a model with polygons drawn over a scene: geophrase train --config THIS FILE\n\n\
-         output = {run}\nmodel = {config}\ninit = {init}\ntile_px = {tile_px}\nsteps = 150\nbatch = 2\nphrases = 1\n\
-         workers = 2\nseed = 1\nuncertainty_warm_up = 0\ncheckpoint_every = 50\nvalidate_every = 50\n\
+         output = {run}\nmodel = {config}\ninit = {init}\ntile_px = {tile_px}\nsteps = 100\nbatch = 2\nphrases = 1\n\
+         workers = 2\nseed = 1\nuncertainty_warm_up = 0\ncheckpoint_every = 50\nvalidate_every = 50\ncalibrate = false\n\
          validation_tiles = 100\naverage = 0.98\nweight_decay = 0.02\n\n\
-         [towers]\nvision_rate = 0.25\n\n\
+         \
          [data]\nkind = \"records\"\ntrain = {records}\ntrain_split = \"train\"\nvalidation = {records}\n\
          validation_split = \"val\"\nimages = {images}\nturn = {turn}\n\n\
-         [schedule]\nrate = 1e-4\nwarm_up = 10\npower = 0.9\n\n\
+         [schedule]\nrate = 5e-5\nwarm_up = 10\npower = 0.9\n\n\
          [loss]\ncross_entropy = 2.0\nbackground = 1.0\nforeground = 1.3\ndice = 1.0\nuncertainty = 0.1\n\
-         refinement = 1.0\npresence = 1.0\n",
+         refinement = 1.0\npresence = {presence}\n",
         run = quoted(out.join("run")),
         config = quoted(model.join("config.json")),
         init = quoted(model.to_owned()),
         records = quoted(out.join("records.jsonl")),
         images = quoted(out.to_owned()),
         turn = !placed,
+        // Where nobody says what is not there, the classifier would only learn that everything is.
+        presence = if request.complete { "1.0" } else { "0.0" },
     )
 }
 
