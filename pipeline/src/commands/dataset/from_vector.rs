@@ -31,6 +31,9 @@ const PHRASE_FIELDS: [&str; 2] = ["phrase", "prompt"];
 /// Every so manyeth tile is for validation.
 const VALIDATION_EVERY: usize = 4;
 
+/// Tiles of a training step, where there are as many.
+const BATCH: usize = 2;
+
 /// What `geophrase dataset from-vector` was asked to do.
 #[derive(Clone, Debug)]
 pub struct FromVectorRequest {
@@ -132,7 +135,8 @@ fn write(request: &FromVectorRequest, records: &Path, recipe: &Path, cancel: &Ca
     writer.finish()?;
     let learns = written.validation > 0 && written.validation < written.records;
     if learns {
-        let text = recipe_text(&folder, request, view.model_px[0], &phrases);
+        let batch = (written.records - written.validation).min(BATCH);
+        let text = recipe_text(&folder, request, (view.model_px[0], batch), &phrases);
         pending_file(recipe, request.overwrite, text.as_bytes())?.commit()?;
     }
     Ok(summary(&written, labels.len(), request, learns.then_some(recipe)))
@@ -215,14 +219,19 @@ fn save(tile: &TileImage, side_px: usize, path: &Path, overwrite: bool) -> Resul
 }
 
 /// A recipe that goes on from the model with what was labelled.
-fn recipe_text(model: &Path, request: &FromVectorRequest, tile_px: usize, phrases: &[String]) -> String {
+fn recipe_text(
+    model: &Path,
+    request: &FromVectorRequest,
+    (tile_px, batch): (usize, usize),
+    phrases: &[String],
+) -> String {
     let out = &request.out;
     let quoted = |path: PathBuf| format!("{:?}", path.display().to_string());
     let placed = phrases.iter().any(|phrase| PromptSpec::new(phrase.clone()).needs_frame());
     format!(
         "# Goes on from a model with polygons drawn over a scene: geophrase train --config THIS FILE\n\n\
-         output = {run}\nmodel = {config}\ninit = {init}\ntile_px = {tile_px}\nsteps = 100\nbatch = 2\nphrases = 1\n\
-         workers = 2\nseed = 1\nuncertainty_warm_up = 0\ncheckpoint_every = 50\nvalidate_every = 50\ncalibrate = false\n\
+         output = {run}\nmodel = {config}\ninit = {init}\ntile_px = {tile_px}\nsteps = 100\nbatch = {batch}\nphrases = 1\n\
+         workers = {batch}\nseed = 1\nuncertainty_warm_up = 0\ncheckpoint_every = 50\nvalidate_every = 50\ncalibrate = false\n\
          validation_tiles = 100\naverage = 0.98\nweight_decay = 0.02\n\n\
          \
          [data]\nkind = \"records\"\ntrain = {records}\ntrain_split = \"train\"\nvalidation = {records}\n\

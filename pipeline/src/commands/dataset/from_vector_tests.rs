@@ -73,6 +73,8 @@ fn a_polygon_becomes_a_mask_with_known_surroundings_on_the_tile_that_shows_it() 
     assert_eq!(records.iter().map(|record| record.split.as_deref().unwrap()).collect::<Vec<_>>(), ["train", "val"]);
     let recipe = model::training::TrainingConfig::read(&request.out.join("train.toml")).unwrap();
     assert_eq!(recipe.init, request.model);
+    // One tile is for training, so a step has no more.
+    assert_eq!((recipe.batch, recipe.workers), (1, 1));
     // A handful of tiles says nothing about gates, and nobody said what is not there.
     assert!(!recipe.calibrate && recipe.loss.presence == 0.0);
 }
