@@ -91,6 +91,7 @@ fn run(folder: &Path, info: SceneInfo, input: &Input) {
         sure_share,
         possible_share,
         presence: input.presence,
+        n_tiles: Some(1),
         area_m2: input.area,
         perimeter_m: input.area,
         n_px: 1,
