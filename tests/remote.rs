@@ -15,7 +15,7 @@ use common::{bytes_in, names_in, paint, shipped_model, waves};
 use geo_io::Trust;
 use pipeline::exit::{Exit, one_line};
 use pipeline::remote::{Fetched, Patience, RemoteOptions};
-use pipeline::run::fetch;
+use pipeline::run::{blocked_on, fetched};
 use pipeline::{PipelineError, Signal};
 
 /// Bytes that are no raster but all different enough: what is fetched is not looked into here.
@@ -44,7 +44,7 @@ impl Trial {
 
     fn fetch(&self, url: &str) -> Result<Fetched, PipelineError> {
         let mut never = Box::pin(std::future::pending::<Signal>());
-        fetch(OsStr::new(url), &self.options, Trust::Trusted, false, &mut never)
+        blocked_on(fetched(OsStr::new(url), &self.options, Trust::Trusted, false, &mut never))
     }
 
     /// Whether the file comes whole by these replies, and how many it took.

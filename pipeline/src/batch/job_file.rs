@@ -1,27 +1,20 @@
 //! The file that says what a job is: which scenes, what to find, how, and where results go.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use geo_io::{MAX_UNTRUSTED_PX, ScaleChoice, SceneOptions, Trust};
+use geo_io::{MAX_UNTRUSTED_PX, SceneOptions, Trust};
 use model::DeviceChoice;
-use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 use super::error::BatchError;
+use super::job_options::{JobOptions, Spelled, spelled};
 use crate::budget::Ram;
 use crate::commands::segment::checked_prompts;
-use crate::config::{
-    BATCH, MinArea, OnBadTile, OutputConfig, PolygonConfig, RunConfig, parse_connectivity, parse_presence,
-    parse_simplify, parse_threshold, parse_uncertainty,
-};
+use crate::config::{OutputConfig, RunConfig};
 use crate::error::PipelineError;
 use crate::plan::PlanOptions;
 use crate::remote::{MAX_DOWNLOAD_BYTES, RemoteOptions};
-use crate::tiling::Overlap;
-use crate::view::choice::{FrameChoice, Resolution, ViewConfig, ViewSizes};
-use crate::view::part::Part;
 
 /// Largest job file that is read.
 const MAX_BYTES: u64 = 4 << 20;
@@ -125,62 +118,6 @@ impl PolygonFormats {
     }
 }
 
-/// The flags of `segment` that shape results, by the same names.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct JobOptions {
-    bands: Option<Vec<usize>>,
-    #[serde(deserialize_with = "spelled")]
-    scale: ScaleChoice,
-    src_nodata: Option<f64>,
-    assume_crs: Option<String>,
-    allow_no_crs: bool,
-    threshold: Option<Spelled>,
-    min_presence: Option<Spelled>,
-    bbox: Option<[f64; 4]>,
-    srcwin: Option<[u32; 4]>,
-    cutline: Option<PathBuf>,
-    min_area: Option<Spelled>,
-    max_uncertainty: Option<Spelled>,
-    fill_holes: Option<Spelled>,
-    simplify: Option<Spelled>,
-    connectivity: Option<Spelled>,
-    regularize: bool,
-    smooth: bool,
-    tile_overlap: Option<Spelled>,
-    resolution: Option<Spelled>,
-    frame: Option<Spelled>,
-    views: Option<Spelled>,
-    on_bad_tile: Option<OnBadTile>,
-    raw_uncertainty: bool,
-    rfc7946: bool,
-    batch: Option<usize>,
-    ram: Option<Spelled>,
-}
-
-/// A value that may be written as a number or as text: `0.3` or `"0.3m"`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum Spelled {
-    Text(String),
-    Whole(i64),
-    Number(f64),
-}
-
-impl Display for Spelled {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Whole(number) => number.fmt(f),
-            Self::Number(number) => number.fmt(f),
-        }
-    }
-}
-
-fn spelled<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
-    Spelled::deserialize(deserializer)?.to_string().parse().map_err(D::Error::custom)
-}
-
 fn default_name() -> String {
     "{stem}".to_owned()
 }
@@ -282,8 +219,7 @@ impl JobFile {
     /// How scenes are read.
     #[must_use]
     pub fn scene_options(&self) -> SceneOptions {
-        let JobOptions { bands, scale, src_nodata: nodata, assume_crs, allow_no_crs, .. } = self.options.clone();
-        SceneOptions { bands, scale, nodata, assume_crs, allow_no_crs, trust: self.trust(), known_scaling: None }
+        self.options.scene_options(self.trust())
     }
 
     /// How scenes on servers are fetched.
@@ -319,51 +255,7 @@ impl JobFile {
     /// # Errors
     /// The option that makes no sense, and why.
     pub fn run_config(&self, outputs: OutputConfig) -> Result<RunConfig, String> {
-        let options = &self.options;
-        let defaults = RunConfig::new(outputs);
-        let batch = options.batch.unwrap_or(BATCH);
-        if !(1..=1024).contains(&batch) {
-            return Err(format!("options.batch: {batch} is no number from 1 to 1024"));
-        }
-        Ok(RunConfig {
-            views: ViewConfig {
-                resolution: value("resolution", options.resolution.as_ref(), Resolution::from_str)?.unwrap_or_default(),
-                frame: value("frame", options.frame.as_ref(), FrameChoice::from_str)?.unwrap_or_default(),
-                sizes: value("views", options.views.as_ref(), ViewSizes::from_str)?.unwrap_or_default(),
-            },
-            overlap: value("tile_overlap", options.tile_overlap.as_ref(), Overlap::from_str)?
-                .unwrap_or(defaults.overlap),
-            threshold: value("threshold", options.threshold.as_ref(), parse_threshold)?.unwrap_or(defaults.threshold),
-            min_presence: value("min_presence", options.min_presence.as_ref(), parse_presence)?,
-            part: match (options.bbox, options.srcwin) {
-                (Some(_), Some(_)) => return Err("options: give bbox or srcwin, not both".to_owned()),
-                (Some(bounds), None) => Part::Box(bounds),
-                (None, Some(pixels)) => Part::Pixels(pixels),
-                (None, None) => Part::Whole,
-            },
-            cutline: options.cutline.as_ref().map(|file| self.at(file)),
-            polygons: self.polygon_config()?,
-            batch,
-            ram: value("ram", options.ram.as_ref(), Ram::from_str)?.unwrap_or_default(),
-            // With nobody watching, most of a scene is better than none of it.
-            on_bad_tile: options.on_bad_tile.unwrap_or(OnBadTile::Hole),
-            raw_uncertainty: options.raw_uncertainty,
-            ..defaults
-        })
-    }
-
-    /// How the mask becomes polygons.
-    fn polygon_config(&self) -> Result<PolygonConfig, String> {
-        let options = &self.options;
-        Ok(PolygonConfig {
-            min_area: value("min_area", options.min_area.as_ref(), MinArea::from_str)?.unwrap_or(MinArea::Px(0)),
-            max_uncertainty: value("max_uncertainty", options.max_uncertainty.as_ref(), parse_uncertainty)?,
-            fill_holes: value("fill_holes", options.fill_holes.as_ref(), MinArea::from_str)?.unwrap_or(MinArea::Px(0)),
-            simplify_px: value("simplify", options.simplify.as_ref(), parse_simplify)?,
-            corners_connect: value("connectivity", options.connectivity.as_ref(), parse_connectivity)?.unwrap_or(false),
-            regularize: options.regularize,
-            smooth: options.smooth,
-        })
+        self.options.run_config(outputs, &self.folder)
     }
 
     /// What shapes the results, with a model of this hash.
@@ -396,15 +288,6 @@ impl JobFile {
         let Self { cog, styles, stac, .. } = *self;
         OutputConfig { cog, styles, stac, rfc7946: self.options.rfc7946, ..OutputConfig::default() }
     }
-}
-
-fn value<T, E: Display>(
-    name: &str,
-    spelled: Option<&Spelled>,
-    read: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<Option<T>, String> {
-    let read = |text: &Spelled| read(&text.to_string()).map_err(|reason| format!("options.{name}: {reason}"));
-    spelled.map(read).transpose()
 }
 
 #[cfg(test)]

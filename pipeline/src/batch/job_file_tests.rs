@@ -1,6 +1,10 @@
 //! Tests of `job_file.rs`.
 
+use geo_io::ScaleChoice;
+
 use super::*;
+use crate::config::MinArea;
+use crate::view::choice::Resolution;
 
 const SMALLEST: &str = "scenes = [\"a.tif\"]\nprompts = [\"ships\"]\noutput = \"out\"\n";
 

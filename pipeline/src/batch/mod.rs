@@ -7,6 +7,7 @@ pub mod collect;
 pub mod error;
 pub mod fingerprint;
 pub mod job_file;
+pub mod job_options;
 pub mod lock;
 pub mod manifest;
 pub mod metrics;

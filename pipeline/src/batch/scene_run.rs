@@ -21,7 +21,7 @@ use crate::logging::Verbosity;
 use crate::panics::caught;
 use crate::remote::{RemoteOptions, Source, is_remote};
 use crate::report::{TileCounts, seconds};
-use crate::run::{Outcome, fetch};
+use crate::run::{Outcome, blocked_on, fetched};
 
 /// Scenes of so many pixels keep their finished tiles until they are done, so that an interruption does not cost them.
 const LARGE_PX: u64 = 1 << 23;
@@ -65,7 +65,7 @@ impl JobRun {
         let segmented = || {
             let mut asked = Box::pin(asked_to_stop(stop.clone(), self.manner.deadline));
             let remote = self.job.remote().map_err(PipelineError::Usage)?;
-            let fetched = fetch(&scene.scene, &remote, self.job.trust(), false, &mut asked)?;
+            let fetched = blocked_on(fetched(&scene.scene, &remote, self.job.trust(), false, &mut asked))?;
             let pixels = if is_fetched { self.extent(fetched.source.name()).pixels } else { pixels };
             let keeps_tiles = pixels >= LARGE_PX && scene.scene.to_str().is_some();
             self.segment(scene, &fetched.source, stop, keeps_tiles.then_some(checkpoint.clone()))

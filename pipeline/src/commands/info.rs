@@ -17,7 +17,7 @@ use crate::machine::bytes_in_words;
 use crate::remote::RemoteOptions;
 use crate::report::{ModelReport, seconds};
 use crate::rows::push;
-use crate::run::{fetch, signals};
+use crate::run::{blocked_on, fetched, signals};
 use crate::stats::{Book, opened};
 use crate::tiling::{Overlap, TilePlan};
 use crate::view::choice::ViewConfig;
@@ -99,7 +99,7 @@ struct Estimate {
 /// The same as a run would meet before its first tile: a scene, a prompt or a model that cannot be used.
 pub fn info(request: &InfoRequest, as_json: bool) -> Result<(), PipelineError> {
     let (options, mut interrupt) = (&request.scene_options, Box::pin(signals()));
-    let fetched = fetch(&request.scene, &request.remote, options.trust, request.watched, &mut interrupt)?;
+    let fetched = blocked_on(fetched(&request.scene, &request.remote, options.trust, request.watched, &mut interrupt))?;
     let scene = opened(&fetched.source, options, request.stats.as_deref(), Book::IsMade)?;
     let prompts = request.prompts.iter().map(|prompt| Ok(PromptSpec::new(check_prompt(prompt)?)));
     let prompts = prompts.collect::<Result<Vec<_>, PipelineError>>()?;

@@ -16,7 +16,7 @@ use crate::exit::one_line;
 use crate::logging::Verbosity;
 use crate::plan::{PLAN, Plan, PlanOptions, PlannedScene, RejectedScene, planned_name};
 use crate::remote::{Fetched, RemoteOptions, by_gdal, is_remote, without_secrets};
-use crate::run::{fetch, signals};
+use crate::run::{blocked_on, fetched, signals};
 use crate::scenes::{EXTENSIONS, SceneSearch};
 use crate::stac::AssetChoice;
 use crate::stats::Statistics;
@@ -99,17 +99,17 @@ pub fn plan(request: &PlanRequest) -> Result<(), PipelineError> {
             report: Some(PathBuf::from(format!("{stem}.report.json"))),
             name: name.clone(),
         };
-        let laid_out = fetch(scene, remote, scene_options.trust, request.verbosity.watched(), &mut interrupt).and_then(
-            |Fetched { source, .. }| {
-                planned.fingerprint = source.fingerprint();
-                if let Some(statistics) = &mut statistics {
-                    let opened = source.open(&statistics.options(&source, scene_options)?)?;
-                    statistics.note(&source, scene_options, &opened)?;
-                    planned.scaling = Some(opened.info().scaling.clone());
-                }
-                plan.lay_out(planned, &source, request.unit_tiles)
-            },
-        );
+        let laid_out =
+            blocked_on(fetched(scene, remote, scene_options.trust, request.verbosity.watched(), &mut interrupt))
+                .and_then(|Fetched { source, .. }| {
+                    planned.fingerprint = source.fingerprint();
+                    if let Some(statistics) = &mut statistics {
+                        let opened = source.open(&statistics.options(&source, scene_options)?)?;
+                        statistics.note(&source, scene_options, &opened)?;
+                        planned.scaling = Some(opened.info().scaling.clone());
+                    }
+                    plan.lay_out(planned, &source, request.unit_tiles)
+                });
         match laid_out {
             Ok(_) => {}
             Err(error) if error.is_about_a_scene() && !single => {

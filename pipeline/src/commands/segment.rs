@@ -20,7 +20,7 @@ use crate::plan::{PLAN, Plan, PlanOptions, PlannedScene, planned_name};
 use crate::remote::{Fetched, RemoteOptions, Source, shown};
 use crate::run::merge::{MergeJob, run_and_merge};
 use crate::run::units::UnitsJob;
-use crate::run::{Job, Outcome, PromptSpec, fetch, interruptible, run};
+use crate::run::{Job, Outcome, PromptSpec, blocked_on, fetched, interruptible, run};
 use crate::stats::{Book, known_scaling, opened};
 
 /// What `geophrase segment` was asked to do.
@@ -58,7 +58,7 @@ impl SegmentRequest {
         if let Some(source) = &self.at_hand {
             return Ok(Fetched::at_hand(source.clone()));
         }
-        fetch(&self.scene, &self.remote, self.scene_options.trust, self.verbosity.watched(), interrupt)
+        blocked_on(fetched(&self.scene, &self.remote, self.scene_options.trust, self.verbosity.watched(), interrupt))
     }
 }
 

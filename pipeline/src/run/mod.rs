@@ -96,8 +96,11 @@ where
     blocked_on(supervise(load, Box::pin(interrupt)))
 }
 
-/// Runs a supervisor to its end on this thread.
-fn blocked_on<T>(work: impl Future<Output = Result<T, PipelineError>>) -> Result<T, PipelineError> {
+/// Waits on this thread until a supervisor is at its end.
+///
+/// # Errors
+/// Its own, or [`PipelineError::Runtime`].
+pub fn blocked_on<T>(work: impl Future<Output = Result<T, PipelineError>>) -> Result<T, PipelineError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PipelineError::Runtime)?;
     let result = runtime.block_on(work);
     // An interrupted load may hang in a network read; it owns nothing on disk and ends with the process.
@@ -141,20 +144,7 @@ where
 ///
 /// # Errors
 /// [`PipelineError::Remote`], a folder for the copy that cannot be written, or [`PipelineError::Interrupted`].
-pub fn fetch<I>(
-    name: &OsStr,
-    options: &RemoteOptions,
-    trust: Trust,
-    watched: bool,
-    interrupt: &mut Pin<Box<I>>,
-) -> Result<Fetched, PipelineError>
-where
-    I: Future<Output = Signal>,
-{
-    blocked_on(fetched(name, options, trust, watched, interrupt))
-}
-
-async fn fetched<I>(
+pub async fn fetched<I>(
     name: &OsStr,
     options: &RemoteOptions,
     trust: Trust,
