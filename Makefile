@@ -7,13 +7,14 @@ GEOPHRASE := $(TARGET_DIR)/release/geophrase
 # One profile for everything: building the tensor kernels twice takes longer than it helps.
 PROFILE := --release
 
-.PHONY: demo test test-qgis build setup check bench bench-torch train-small help
+.PHONY: demo test test-qgis test-fuzz build setup check bench bench-torch train-small help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo         find tanks, red roofs and ships in the shipped scene; results in out/"
 	@echo "make test         run all tests"
 	@echo "make test-qgis    open results in a real QGIS (installs Debian's package; skips where it cannot)"
+	@echo "make test-fuzz    build the fuzz targets and run them on their seeds (tests/fuzz/run.sh fuzzes)"
 	@echo "make build        build $(GEOPHRASE)"
 	@echo "make check        formatting and lints"
 	@echo "make bench        benchmarks, peak memory included"
@@ -44,6 +45,16 @@ test: setup
 
 test-qgis: build
 	.ci/qgis $(GEOPHRASE) $(QGIS_PICTURE)
+
+# They stand outside of the workspace, so nothing else notices when they no longer build.
+test-fuzz: setup
+	cp Cargo.lock tests/fuzz/Cargo.lock
+	CARGO_TARGET_DIR=$(abspath $(TARGET_DIR)) $(CARGO) build $(PROFILE) --manifest-path tests/fuzz/Cargo.toml
+	for seeds in tests/fuzz/seeds/*; do \
+		$(abspath $(TARGET_DIR))/release/$$(basename $$seeds) -runs=0 -rss_limit_mb=4096 -artifact_prefix=$(abspath $(TARGET_DIR))/ \
+			$$seeds >$(abspath $(TARGET_DIR))/fuzz-seeds.log 2>&1 \
+			|| { tail -n 30 $(abspath $(TARGET_DIR))/fuzz-seeds.log; exit 1; }; \
+	done
 
 check: setup
 	$(CARGO) fmt --all --check

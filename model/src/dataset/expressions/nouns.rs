@@ -1,6 +1,6 @@
 //! Which words fit what is in a picture.
 
-use super::lexicon::{ENTRIES, FAMILIES, Word, entry_of, plural};
+use super::lexicon::{FAMILIES, Word, entries, entry_of, plural};
 use super::meaning::Noun;
 use super::scene::Scene;
 use super::voice::Voice;
@@ -54,10 +54,10 @@ pub(super) fn coloured(category: &str) -> bool {
 
 /// True when the noun names something, or might, that is not labelled here.
 pub(super) fn surely_absent(noun: &Noun, scene: &Scene<'_>) -> bool {
-    let known =
-        ENTRIES.iter().flat_map(|entry| entry.words).chain(FAMILIES).find(|word| {
-            word.many.trim_start_matches('~') == noun.many && word.one.trim_start_matches('~') == noun.one
-        });
+    let known = entries()
+        .flat_map(|entry| entry.words)
+        .chain(FAMILIES)
+        .find(|word| word.many.trim_start_matches('~') == noun.many && word.one.trim_start_matches('~') == noun.one);
     noun.categories.iter().all(|category| none_of(category, scene))
         && known.is_none_or(|word| word.unless.iter().all(|category| none_of(category, scene)))
 }
