@@ -61,12 +61,5 @@ pub fn read_labels(path: &Path, info: &SceneInfo, field: Option<&str>) -> Result
 /// The pixels that the box of a polygon touches, or `None` when it lies outside of the scene.
 fn window_of(wkb: &[u8], info: &SceneInfo) -> Result<Option<PixelWindow>, crate::error::Cause> {
     let envelope = guarded(|| Ok(Geometry::from_wkb(wkb)?.envelope()))?;
-    let bounds = [envelope.MinX, envelope.MinY, envelope.MaxX, envelope.MaxY];
-    let Some([left, top, right, bottom]) = info.affine.pixel_bounds(bounds) else { return Ok(None) };
-    let clipped = |low: f64, high: f64, size: u32| {
-        let (low, high) = (low.floor().max(0.0), high.ceil().min(f64::from(size)));
-        (low < high).then_some((low as u32, (high - low) as u32))
-    };
-    let (cols, rows) = (clipped(left, right, info.size.width), clipped(top, bottom, info.size.height));
-    Ok(cols.zip(rows).map(|((col_off, width), (row_off, height))| PixelWindow { col_off, row_off, width, height }))
+    Ok(info.window_of([envelope.MinX, envelope.MinY, envelope.MaxX, envelope.MaxY]))
 }

@@ -22,6 +22,9 @@ use crate::transform::Affine;
 use crate::untrusted::{self, Trust};
 use crate::window::PixelWindow;
 
+/// How far a box may reach beyond a pixel's edge without the next pixel counting, for the roundness of coordinates.
+const SNAP_PX: f64 = 1e-6;
+
 /// What the user may decide about how a scene is read.
 #[derive(Clone, Debug, Default)]
 pub struct SceneOptions {
@@ -252,6 +255,21 @@ impl SceneInfo {
             has_grid,
             ..self.clone()
         }
+    }
+
+    /// The pixels that a box touches: smallest x, smallest y, largest x, largest y in the CRS of the scene; `None` where it
+    /// does not meet the scene.
+    #[must_use]
+    pub fn window_of(&self, bounds: [f64; 4]) -> Option<PixelWindow> {
+        let [left, top, right, bottom] = self.affine.pixel_bounds(bounds)?;
+        let span = |low: f64, high: f64, length: u32| {
+            let first = (low + SNAP_PX).floor().max(0.0);
+            let end = (high - SNAP_PX).ceil().min(f64::from(length));
+            (end > first).then_some((first as u32, (end - first) as u32))
+        };
+        let (col_off, width) = span(left, right, self.size.width)?;
+        let (row_off, height) = span(top, bottom, self.size.height)?;
+        Some(PixelWindow { col_off, row_off, width, height })
     }
 
     /// The part of its name after the last slash, by which it is told apart from others of its folder.

@@ -1,6 +1,7 @@
 //! A picture with labelled objects: what phrases are made from.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// A mask inside its bounding box, so that many small objects stay cheap.
 ///
@@ -44,6 +45,16 @@ impl LocalMask {
                 *pixel |= bit;
             }
         }
+    }
+
+    /// Rows and columns of a picture that are close enough to be seen as part of what is known of the object: its box and
+    /// a fifth of its longer side around it, 3 to 24 pixels.
+    #[must_use]
+    pub fn surroundings(&self, rows: usize, cols: usize) -> (Range<usize>, Range<usize>) {
+        let margin = (self.rows.max(self.cols) / 5).clamp(3, 24);
+        let around =
+            |first: usize, length: usize, of: usize| first.saturating_sub(margin)..(first + length + margin).min(of);
+        (around(self.row_off, self.rows, rows), around(self.col_off, self.cols, cols))
     }
 
     /// Number of marked pixels.
@@ -146,6 +157,12 @@ mod tests {
         let mut back = [0; 12];
         mask.mark(4, &mut back);
         assert_eq!(back, picture);
+    }
+
+    #[test]
+    fn surroundings_are_a_fifth_wider_and_stay_in_the_picture() {
+        let mask = LocalMask { row_off: 2, col_off: 50, rows: 40, cols: 10, bits: vec![1; 400] };
+        assert_eq!(mask.surroundings(100, 65), (0..50, 42..65));
     }
 
     #[test]

@@ -199,8 +199,10 @@ fn planes(tile: &LabelledTile, remains: &[LocalMask], said: &LabelledExpression,
     if !said.complete {
         // What lies close around a target, and other things that are labelled, is known not to be it.
         for &index in &said.target {
-            let margin = margin(&tile.objects[index].mask);
-            fill_box(&tile.objects[index].mask, margin, tile, side_px, &mut scored);
+            let (rows, cols) = tile.objects[index].mask.surroundings(tile.rows, tile.cols);
+            for row in rows {
+                scored[row * side_px..][cols.clone()].fill(1);
+            }
         }
         for (_, object) in tile.objects.iter().enumerate().filter(|(index, _)| !said.target.contains(index)) {
             object.mask.mark(side_px, &mut scored);
@@ -228,20 +230,6 @@ fn planes(tile: &LabelledTile, remains: &[LocalMask], said: &LabelledExpression,
         }
     }
     (mask, scored)
-}
-
-/// Pixels around an object that belong to what is seen of it.
-fn margin(mask: &LocalMask) -> usize {
-    (mask.rows.max(mask.cols) / 5).clamp(3, 24)
-}
-
-/// Marks the object's box, `margin` wider on all sides, as known.
-fn fill_box(mask: &LocalMask, margin: usize, tile: &LabelledTile, side_px: usize, scored: &mut [u8]) {
-    let (bottom, right) = (mask.row_off + mask.rows + margin, mask.col_off + mask.cols + margin);
-    for row in mask.row_off.saturating_sub(margin)..bottom.min(tile.rows) {
-        let line = row * side_px;
-        scored[line + mask.col_off.saturating_sub(margin)..line + right.min(tile.cols)].fill(1);
-    }
 }
 
 /// Marks the middle of a box as known: an ellipse of half its height and width.

@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::PipelineError;
 
-/// How far a box may reach beyond a pixel's edge without the next pixel counting, for the roundness of coordinates.
-const SNAP_PX: f64 = 1e-6;
-
 /// The part of a scene that is worked on. Results in it are those of a run over the whole scene.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -37,23 +34,9 @@ impl Part {
                 };
                 window.fits(info.size).then_some(window).ok_or_else(leaves)
             }
-            Self::Box(bounds) => {
-                let misses = || PipelineError::Usage("--bbox: the box does not meet the scene".into());
-                let [left, top, right, bottom] = info.affine.pixel_bounds(bounds).ok_or_else(misses)?;
-                let first = |edge: f64| (edge + SNAP_PX).floor().max(0.0);
-                let last = |edge: f64, len: u32| (edge - SNAP_PX).ceil().min(f64::from(len));
-                let (col, row) = (first(left), first(top));
-                let (end_col, end_row) = (last(right, width), last(bottom, height));
-                if !(end_col > col && end_row > row) {
-                    return Err(misses());
-                }
-                Ok(PixelWindow {
-                    col_off: col as u32,
-                    row_off: row as u32,
-                    width: (end_col - col) as u32,
-                    height: (end_row - row) as u32,
-                })
-            }
+            Self::Box(bounds) => info
+                .window_of(bounds)
+                .ok_or_else(|| PipelineError::Usage("--bbox: the box does not meet the scene".into())),
         }
     }
 }

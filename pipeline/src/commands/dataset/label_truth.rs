@@ -27,9 +27,6 @@ pub(super) struct Truths {
     pub(super) seen: Vec<usize>,
 }
 
-/// Pixels around an outline that are known not to belong to it, as a share of its longer side, and between which.
-const MARGIN: (usize, usize, usize) = (5, 3, 24);
-
 /// Draws the labels of a tile on the grid of the model.
 ///
 /// What lies around an outline is known not to be meant, and so is a polygon without a phrase; of the rest of the tile
@@ -114,15 +111,12 @@ fn unite(into: &mut [u8], bits: &[u8]) {
     into.iter_mut().zip(bits).for_each(|(into, bit)| *into |= bit);
 }
 
-/// Marks the box around a label, a margin wider on all sides.
+/// Marks what lies around a label.
 fn surround(bits: &[u8], side: usize, known: &mut [u8]) {
-    let Some(LocalMask { row_off, col_off, rows, cols, .. }) = LocalMask::from_picture(side, side, bits) else {
-        return;
-    };
-    let (part, least, most) = MARGIN;
-    let margin = (rows.max(cols) / part).clamp(least, most);
-    for row in row_off.saturating_sub(margin)..(row_off + rows + margin).min(side) {
-        known[row * side + col_off.saturating_sub(margin)..row * side + (col_off + cols + margin).min(side)].fill(1);
+    let Some(mask) = LocalMask::from_picture(side, side, bits) else { return };
+    let (rows, cols) = mask.surroundings(side, side);
+    for row in rows {
+        known[row * side..][cols.clone()].fill(1);
     }
 }
 
