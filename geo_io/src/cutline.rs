@@ -37,7 +37,7 @@ impl Cutline {
     /// [`GeoIoError::Cutline`] for a file that cannot be read, has no polygon, or lies where the scene's CRS has no place.
     pub fn open(path: &Path, info: &SceneInfo) -> Result<Self, GeoIoError> {
         let mut polygons = Vec::new();
-        each_polygon(path, info, None, |wkb, _| polygons.push(wkb))?;
+        each_polygon(path, info, None, |wkb, _| polygons.push(wkb)).map_err(|failure| wrong(path, failure.into()))?;
         if polygons.is_empty() {
             return Err(wrong(path, "it has no polygon".into()));
         }
@@ -76,20 +76,19 @@ impl Cutline {
 /// Gives every polygon of a file in the CRS of a scene, as WKB, with what its field `field` says where it has one.
 ///
 /// # Errors
-/// [`GeoIoError::Cutline`] for a file that cannot be read, or lies where the scene's CRS has no place.
+/// A file that cannot be read, or lies where the scene's CRS has no place.
 pub(crate) fn each_polygon(
     path: &Path,
     info: &SceneInfo,
     field: Option<&str>,
     mut take: impl FnMut(Vec<u8>, Option<String>),
-) -> Result<(), GeoIoError> {
-    let failed = |source: GdalFailure| wrong(path, source.into());
+) -> Result<(), GdalFailure> {
     let flags = GdalOpenFlags::GDAL_OF_VECTOR | GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
     let options = DatasetOptions { open_flags: flags, ..Default::default() };
-    let dataset = tolerant(|| Dataset::open_ex(path, options)).map_err(failed)?;
+    let dataset = tolerant(|| Dataset::open_ex(path, options))?;
     for mut layer in dataset.layers() {
         let to_scene = match (layer.spatial_ref(), &info.crs) {
-            (Some(own), Some(crs)) => Some(crs.transform_from(own).map_err(failed)?),
+            (Some(own), Some(crs)) => Some(crs.transform_from(own)?),
             _ => None,
         };
         let column = field.and_then(|name| layer.defn().field_index(name).ok());
@@ -103,7 +102,7 @@ pub(crate) fn each_polygon(
                 let text = column.map(|column| feature.field_as_string(column)).transpose()?.flatten();
                 Ok((wkb, text))
             });
-            let (wkb, text) = read.map_err(failed)?;
+            let (wkb, text) = read?;
             take(wkb, text);
         }
     }

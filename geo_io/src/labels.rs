@@ -7,7 +7,7 @@ use gdal::vector::{Geometry, LayerAccess};
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
 use crate::cutline::{Cutline, each_polygon};
-use crate::error::GeoIoError;
+use crate::error::{GdalFailure, GeoIoError};
 use crate::gdal_env::{guarded, tolerant};
 use crate::scene::SceneInfo;
 use crate::window::PixelWindow;
@@ -40,26 +40,23 @@ pub fn vector_fields(path: &Path) -> Result<BTreeSet<String>, GeoIoError> {
 /// The polygons of a vector file that touch a scene, in the order of the file, each with the text of `field`.
 ///
 /// # Errors
-/// [`GeoIoError::Cutline`] for a file that cannot be read, or lies where the scene's CRS has no place.
+/// [`GeoIoError::ReadVector`] for a file that cannot be read, or lies where the scene's CRS has no place.
 pub fn read_labels(path: &Path, info: &SceneInfo, field: Option<&str>) -> Result<Vec<Label>, GeoIoError> {
+    let unreadable = |failure: GdalFailure| GeoIoError::ReadVector { path: path.to_owned(), source: failure.into() };
+    let mut polygons = Vec::new();
+    each_polygon(path, info, field, |wkb, text| polygons.push((wkb, text))).map_err(unreadable)?;
     let mut labels = Vec::new();
-    let mut problem = None;
-    each_polygon(path, info, field, |wkb, text| {
+    for (wkb, text) in polygons {
         let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        match window_of(&wkb, info) {
-            Ok(Some(window)) => labels.push(Label { text, window, shape: Cutline::of(info.affine, wkb) }),
-            Ok(None) => (),
-            Err(failure) => problem = Some(failure),
+        if let Some(window) = window_of(&wkb, info).map_err(unreadable)? {
+            labels.push(Label { text, window, shape: Cutline::of(info.affine, wkb) });
         }
-    })?;
-    match problem {
-        Some(source) => Err(GeoIoError::ReadVector { path: path.to_owned(), source }),
-        None => Ok(labels),
     }
+    Ok(labels)
 }
 
 /// The pixels that the box of a polygon touches, or `None` when it lies outside of the scene.
-fn window_of(wkb: &[u8], info: &SceneInfo) -> Result<Option<PixelWindow>, crate::error::Cause> {
+fn window_of(wkb: &[u8], info: &SceneInfo) -> Result<Option<PixelWindow>, GdalFailure> {
     let envelope = guarded(|| Ok(Geometry::from_wkb(wkb)?.envelope()))?;
     Ok(info.window_of([envelope.MinX, envelope.MinY, envelope.MaxX, envelope.MaxY]))
 }

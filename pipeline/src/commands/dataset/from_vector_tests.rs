@@ -117,3 +117,14 @@ fn labels_that_say_nothing_are_refused_with_the_fields_there_are() {
     // A second time nothing is replaced unasked.
     assert!(from_vector(one, pending()).unwrap_err().to_string().contains("exists"));
 }
+
+#[test]
+fn what_is_no_vector_file_is_named_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = scene(folder.path(), [r#"{"phrase": "white squares"}"#; 2]);
+    let labels = folder.path().join("scene.png");
+    let phrase = Some("white squares".to_owned());
+    let error = from_vector(FromVectorRequest { labels, phrase, ..request }, pending()).unwrap_err();
+    assert!(matches!(error, PipelineError::GeoIo(GeoIoError::ReadVector { .. })), "{error}");
+    assert!(!folder.path().join("out").exists());
+}
