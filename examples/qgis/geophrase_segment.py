@@ -22,6 +22,13 @@ from qgis.core import (
 )
 
 
+OUTLINES = {
+    "as they are marked": [],
+    "squared, for buildings": ["--regularize"],
+    "rounded": ["--smooth"],
+}
+
+
 class GeophraseSegment(QgsProcessingAlgorithm):
     """Finds what a phrase refers to in a raster layer."""
 
@@ -66,6 +73,20 @@ class GeophraseSegment(QgsProcessingAlgorithm):
             )
         )
         self.addParameter(
+            QgsProcessingParameterString("FILL_HOLES", "Fill holes up to (25 for m2, 40px)", "0px")
+        )
+        self.addParameter(
+            QgsProcessingParameterNumber(
+                "MAX_UNCERTAINTY",
+                "Largest mean uncertainty (1: leave none out)",
+                QgsProcessingParameterNumber.Double,
+                1,
+                minValue=0.001,
+                maxValue=1,
+            )
+        )
+        self.addParameter(QgsProcessingParameterEnum("OUTLINES", "Outlines", list(OUTLINES), defaultValue=0))
+        self.addParameter(
             QgsProcessingParameterEnum("DEVICE", "Device", ["auto", "cpu", "cuda"], defaultValue=0)
         )
         folder = QgsProcessingParameterFile.Folder
@@ -102,6 +123,11 @@ class GeophraseSegment(QgsProcessingAlgorithm):
         command += ["--threshold", str(self.parameterAsDouble(parameters, "THRESHOLD", context))]
         command += ["--min-area", self.parameterAsString(parameters, "MIN_AREA", context)]
         command += ["--device", ["auto", "cpu", "cuda"][self.parameterAsEnum(parameters, "DEVICE", context)]]
+        command += ["--fill-holes", self.parameterAsString(parameters, "FILL_HOLES", context)]
+        command += list(OUTLINES.values())[self.parameterAsEnum(parameters, "OUTLINES", context)]
+        largest = self.parameterAsDouble(parameters, "MAX_UNCERTAINTY", context)
+        if largest < 1:
+            command += ["--max-uncertainty", str(largest)]
         simplify = self.parameterAsDouble(parameters, "SIMPLIFY", context)
         if simplify > 0:
             command += ["--simplify", str(simplify)]

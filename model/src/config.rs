@@ -21,6 +21,10 @@ pub struct ModelConfig {
     /// Largest side in pixels at which a whole scene is shown to it in one view.
     #[serde(default = "default_frame_px")]
     pub frame_px: usize,
+    /// Longer side in pixels up to which a scene is shown in one view whatever is asked; 0 leaves that to prompts whose
+    /// words need it.
+    #[serde(default)]
+    pub one_view_px: usize,
     /// Smallest and largest pixel size in metres that it was trained on.
     pub pixel_size_m: [f64; 2],
     /// WordPiece tokens kept of a phrase, `[CLS]` and `[SEP]` included.
@@ -130,6 +134,7 @@ impl ModelConfig {
             name: "base".into(),
             tile_px: 480,
             frame_px: default_frame_px(),
+            one_view_px: 0,
             pixel_size_m: [0.1, 30.0],
             max_tokens: 20,
             vision: VisionConfig::Convnext(ConvNextConfig::base()),
@@ -161,6 +166,7 @@ impl ModelConfig {
             name: "small".into(),
             tile_px: 320,
             frame_px: default_frame_px(),
+            one_view_px: 0,
             pixel_size_m: [0.2, 0.6],
             max_tokens: 20,
             vision: VisionConfig::EfficientnetLite(EfficientNetLiteConfig { variant: 0 }),
@@ -254,10 +260,12 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_without_a_side_for_whole_scenes_shows_them_at_512_px() {
+    fn without_sides_for_whole_scenes_those_that_need_it_are_shown_at_512_px() {
         let mut config = serde_json::to_value(ModelConfig::small()).unwrap();
         config.as_object_mut().unwrap().remove("frame_px");
-        assert_eq!(ModelConfig::parse(&config.to_string()).unwrap().frame_px, 512);
+        config.as_object_mut().unwrap().remove("one_view_px");
+        let config = ModelConfig::parse(&config.to_string()).unwrap();
+        assert_eq!((config.frame_px, config.one_view_px), (512, 0));
     }
 
     #[test]

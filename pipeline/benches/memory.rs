@@ -52,6 +52,7 @@ impl Brightness {
             device: "cpu".into(),
             tile_px: TILE_PX,
             frame_px: 512,
+            one_view_px: 0,
             pixel_size_m: [0.2, 0.6],
             max_tokens: 20,
         })

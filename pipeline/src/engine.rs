@@ -105,6 +105,7 @@ pub fn described(info: &ModelInfo) -> ModelReport {
         hash: info.hash.clone(),
         tile_px: info.tile_px,
         frame_px: info.frame_px,
+        one_view_px: info.one_view_px,
         device: info.device.clone(),
         pixel_size_m: Some(info.pixel_size_m.into()),
         folder: info.folder.clone(),

@@ -72,6 +72,9 @@ pub struct ModelReport {
     pub tile_px: usize,
     /// Largest side at which a whole scene is shown to it.
     pub frame_px: usize,
+    /// Longer side up to which a scene is shown to it in one view whatever is asked.
+    #[serde(default)]
+    pub one_view_px: usize,
     /// The device it ran on.
     pub device: String,
     /// Smallest and largest pixel it was trained at, in metres.
@@ -93,6 +96,7 @@ impl ModelReport {
             hash: String::new(),
             tile_px: config.tile_px,
             frame_px: config.frame_px,
+            one_view_px: config.one_view_px,
             device: String::new(),
             pixel_size_m: Some(config.pixel_size_m.into()),
             folder: folder.to_owned(),

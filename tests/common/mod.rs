@@ -90,6 +90,7 @@ impl Arithmetic {
             device: "cpu".into(),
             tile_px: TILE_PX,
             frame_px: FRAME_PX,
+            one_view_px: 0,
             pixel_size_m: [0.4, 0.6],
             max_tokens: 20,
         };

@@ -57,6 +57,8 @@ pub struct ModelInfo {
     pub tile_px: usize,
     /// Largest side at which a whole scene is shown to it.
     pub frame_px: usize,
+    /// Longer side up to which a scene is shown to it in one view whatever is asked.
+    pub one_view_px: usize,
     /// Smallest and largest pixel size in metres that it was trained on.
     pub pixel_size_m: [f64; 2],
     /// WordPiece tokens kept of a prompt.

@@ -65,6 +65,7 @@ impl<B: ModelBackend> Network<B> {
             device: device_name,
             tile_px: config.tile_px,
             frame_px: config.frame_px,
+            one_view_px: config.one_view_px,
             pixel_size_m: config.pixel_size_m,
             max_tokens: config.max_tokens,
         };

@@ -20,6 +20,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
         name: "tiny".into(),
         tile_px: 64,
         frame_px: 128,
+        one_view_px: 0,
         pixel_size_m: [0.2, 0.6],
         max_tokens: 8,
         vision: VisionConfig::Convnext(ConvNextConfig { depths: [1, 1, 1, 1], channels: [8, 8, 16, 16] }),

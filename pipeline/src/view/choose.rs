@@ -78,6 +78,10 @@ impl Views {
         let frames: Vec<Frame> = match (request.config.frame, &whole) {
             (FrameChoice::Scene, Err(reason)) => return Err(PipelineError::Usage(reason.clone())),
             (FrameChoice::Scene, Ok(_)) => vec![Frame::Scene; request.prompts.len()],
+            (FrameChoice::Auto, Ok(view)) if request.fits_one_view(&tile) => {
+                notes.extend(shrunk_note(view));
+                vec![Frame::Scene; request.prompts.len()]
+            }
             (FrameChoice::Auto, Ok(_)) if small => {
                 let frame = |prompt: &PromptSpec| if prompt.needs_frame() { Frame::Scene } else { Frame::Tile };
                 request.prompts.iter().map(frame).collect()
@@ -115,6 +119,12 @@ impl Views {
 impl ViewRequest<'_> {
     fn longer_px(&self) -> usize {
         self.size.width.max(self.size.height) as usize
+    }
+
+    /// Whether the model would rather see all of the scene in one view, and nobody asked for a pixel size.
+    fn fits_one_view(&self, tile: &View) -> bool {
+        let limit = self.model.one_view_px * tile.side_px;
+        self.config.resolution == Resolution::Auto && self.longer_px() * self.model.tile_px <= limit
     }
 
     /// The largest side that a tile may have in this scene.
@@ -206,6 +216,13 @@ impl ViewRequest<'_> {
         }
         notes
     }
+}
+
+/// What is to be said about a scene that loses sharpness in one view.
+fn shrunk_note(whole: &View) -> Option<String> {
+    let View { side_px, model_px } = whole;
+    let sharpest = model_px.iter().max().filter(|model_px| *model_px < side_px)?;
+    Some(format!("the whole scene is one view, {side_px} px shown at {sharpest} px; --frame tile shows it sharper"))
 }
 
 /// What is to be said about a prompt that depends on the frame.

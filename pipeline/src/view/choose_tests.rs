@@ -10,6 +10,7 @@ fn model() -> ModelReport {
         hash: "none".into(),
         tile_px: 320,
         frame_px: 512,
+        one_view_px: 0,
         device: "cpu".into(),
         pixel_size_m: Some((0.2, 0.6)),
         folder: std::path::PathBuf::new(),
@@ -131,6 +132,31 @@ fn in_a_small_scene_only_prompts_that_need_it_see_it_whole() {
     let views = choose((1121, 700), Some(0.3), &config, &["the largest ship", "ships"]).unwrap();
     assert_eq!((views.frames, views.scene), (vec![Frame::Tile; 2], None));
     assert!(views.notes[0].contains("answered tile by tile") && views.notes[0].contains("--frame scene"));
+}
+
+#[test]
+fn a_model_may_want_small_scenes_in_one_view_whatever_is_asked() {
+    let model = ModelReport { one_view_px: 800, ..model() };
+    let chosen = |size: (u32, u32), pixel_size_m: Option<f64>, config: &ViewConfig| {
+        let prompts = [PromptSpec::new("ships".into())];
+        let size = PixelSize { width: size.0, height: size.1 };
+        let request = ViewRequest { size, pixel_size_m, model: &model, prompts: &prompts, raw_uncertainty: false, config };
+        Views::choose(&request).unwrap()
+    };
+    let auto = ViewConfig::default();
+    let shrunk = chosen((800, 640), Some(0.3), &auto);
+    assert_eq!((shrunk.tile, shrunk.frames), (View { side_px: 800, model_px: vec![512] }, vec![Frame::Scene]));
+    assert_eq!(shrunk.notes, ["the whole scene is one view, 800 px shown at 512 px; --frame tile shows it sharper"]);
+    let sharp = chosen((500, 400), Some(0.3), &auto);
+    assert_eq!((sharp.tile, sharp.notes), (View::plain(512), vec![]));
+    // Pixels of 0.1 m are shown at 0.2 m: 800 px of the model are 1,600 of the scene.
+    assert_eq!(chosen((1600, 900), Some(0.1), &auto).frames, [Frame::Scene]);
+    assert_eq!(chosen((1601, 900), Some(0.1), &auto).frames, [Frame::Tile]);
+    assert_eq!(chosen((801, 640), Some(0.3), &auto).frames, [Frame::Tile]);
+    // Who names a pixel size or a frame gets it.
+    for config in [asked(Resolution::Native, FrameChoice::Auto), asked(Resolution::Auto, FrameChoice::Tile)] {
+        assert_eq!(chosen((800, 640), Some(0.3), &config).tile, View::plain(320));
+    }
 }
 
 #[test]
