@@ -140,7 +140,8 @@ fn a_model_may_want_small_scenes_in_one_view_whatever_is_asked() {
     let chosen = |size: (u32, u32), pixel_size_m: Option<f64>, config: &ViewConfig| {
         let prompts = [PromptSpec::new("ships".into())];
         let size = PixelSize { width: size.0, height: size.1 };
-        let request = ViewRequest { size, pixel_size_m, model: &model, prompts: &prompts, raw_uncertainty: false, config };
+        let request =
+            ViewRequest { size, pixel_size_m, model: &model, prompts: &prompts, raw_uncertainty: false, config };
         Views::choose(&request).unwrap()
     };
     let auto = ViewConfig::default();
