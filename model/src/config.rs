@@ -165,8 +165,8 @@ impl ModelConfig {
         Self {
             name: "small".into(),
             tile_px: 320,
-            frame_px: default_frame_px(),
-            one_view_px: 0,
+            frame_px: 800,
+            one_view_px: 800,
             pixel_size_m: [0.2, 0.6],
             max_tokens: 20,
             vision: VisionConfig::EfficientnetLite(EfficientNetLiteConfig { variant: 0 }),
