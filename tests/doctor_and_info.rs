@@ -79,7 +79,7 @@ fn a_lost_crs_database_is_found_before_a_night_is_lost() {
 fn info_tells_the_tiles_that_segment_makes() {
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("scene.tif");
-    paint(&scene, 700, 330, waves);
+    paint(&scene, 1_000, 330, waves);
     let info = |more: &[&str]| {
         let mut command = with_model(geophrase(&["info"]));
         command.arg(&scene).args(more);
@@ -88,11 +88,11 @@ fn info_tells_the_tiles_that_segment_makes() {
     let (code, json, errors) = info(&["--json"]);
     assert_eq!((code, errors.as_str()), (0, ""));
     let answer: Value = serde_json::from_str(&json).unwrap();
-    // 700 px with tiles of 320 px, one every 256 px: at 0, 256 and 380. 330 px: at 0 and 10.
-    assert_eq!(answer["tiles"]["count"], 6, "{json}");
+    // 1,000 px with tiles of 320 px, one every 256 px: at 0, 256, 512 and 680. 330 px: at 0 and 10.
+    assert_eq!(answer["tiles"]["count"], 8, "{json}");
     assert_eq!(answer["bbox"][0], 500_000.0);
-    // 700 * 330 * (2 * 4 + 1) bytes.
-    assert_eq!(answer["raster_bytes"], 2_079_000);
+    // 1,000 * 330 * (2 * 4 + 1) bytes.
+    assert_eq!(answer["raster_bytes"], 2_970_000);
     assert_eq!(answer["scene"]["validity"], "everywhere");
     let (_, rows, _) = info(&["--tile-overlap", "0", "-p", "the largest ship"]);
     assert!(
