@@ -79,7 +79,7 @@ impl Views {
             (FrameChoice::Scene, Err(reason)) => return Err(PipelineError::Usage(reason.clone())),
             (FrameChoice::Scene, Ok(_)) => vec![Frame::Scene; request.prompts.len()],
             (FrameChoice::Auto, Ok(view)) if request.fits_one_view(&tile) => {
-                notes.extend(shrunk_note(view));
+                notes.extend(request.shrunk_note(&tile, view));
                 vec![Frame::Scene; request.prompts.len()]
             }
             (FrameChoice::Auto, Ok(_)) if small => {
@@ -198,6 +198,13 @@ impl ViewRequest<'_> {
         Ok(View { side_px, model_px: self.config.sizes.sides(model_px) })
     }
 
+    /// What is to be said about a scene that is less sharp in one view than in tiles.
+    fn shrunk_note(&self, tile: &View, whole: &View) -> Option<String> {
+        let side_px = whole.side_px;
+        let sharpest = whole.model_px.iter().max().filter(|px| **px * tile.side_px < side_px * self.model.tile_px)?;
+        Some(format!("the whole scene is one view, {side_px} px shown at {sharpest} px; --frame tile shows it sharper"))
+    }
+
     /// What is to be said about the pixel size.
     fn pixel_notes(&self, tile: &View) -> Vec<String> {
         let Some((fine, coarse)) = self.model.pixel_size_m else { return Vec::new() };
@@ -216,13 +223,6 @@ impl ViewRequest<'_> {
         }
         notes
     }
-}
-
-/// What is to be said about a scene that loses sharpness in one view.
-fn shrunk_note(whole: &View) -> Option<String> {
-    let View { side_px, model_px } = whole;
-    let sharpest = model_px.iter().max().filter(|model_px| *model_px < side_px)?;
-    Some(format!("the whole scene is one view, {side_px} px shown at {sharpest} px; --frame tile shows it sharper"))
 }
 
 /// What is to be said about a prompt that depends on the frame.

@@ -150,7 +150,10 @@ fn a_model_may_want_small_scenes_in_one_view_whatever_is_asked() {
     assert_eq!(shrunk.notes, ["the whole scene is one view, 800 px shown at 512 px; --frame tile shows it sharper"]);
     let sharp = chosen((500, 400), Some(0.3), &auto);
     assert_eq!((sharp.tile, sharp.notes), (View::plain(512), vec![]));
-    // Pixels of 0.1 m are shown at 0.2 m: 800 px of the model are 1,600 of the scene.
+    // Pixels of 0.1 m are shown at 0.2 m in tiles, too: 1,000 px at 512 px lose nothing.
+    let notes = chosen((1000, 900), Some(0.1), &auto).notes;
+    assert_eq!(notes, ["pixels of 0.100 m are shown to the model at 0.200 m"]);
+    // And 800 px of the model are 1,600 of the scene.
     assert_eq!(chosen((1600, 900), Some(0.1), &auto).frames, [Frame::Scene]);
     assert_eq!(chosen((1601, 900), Some(0.1), &auto).frames, [Frame::Tile]);
     assert_eq!(chosen((801, 640), Some(0.3), &auto).frames, [Frame::Tile]);
