@@ -76,8 +76,13 @@ impl TrainedOn {
         self.categories.is_empty() && self.sources.is_empty() && self.licence_note.is_empty()
     }
 
-    /// Adds what was seen later; of a source that is seen again the later count holds.
+    /// Adds what was seen later; of a source that is seen again the later count holds, and where all are, so do the later
+    /// categories, so that several sittings on the same pictures do not count them several times.
     pub fn add(&mut self, later: Self) {
+        let seen_again = |own: &TrainingSource| later.sources.iter().any(|other| other.name == own.name);
+        if !self.sources.is_empty() && self.sources.iter().all(seen_again) {
+            self.categories.clear();
+        }
         for (category, count) in later.categories {
             *self.categories.entry(category).or_default() += count;
         }
@@ -257,6 +262,9 @@ mod tests {
         let sources: Vec<_> = all.sources.iter().map(|source| (source.name.as_str(), source.images)).collect();
         assert_eq!(sources, [("a", Some(10)), ("b", Some(6))]);
         assert_eq!(all.licence_note, "research only");
+        let both = all.clone();
+        all.add(both.clone());
+        assert_eq!(all, both);
     }
 
     #[test]

@@ -172,11 +172,7 @@ impl Feed {
             Source::Synthetic { .. } => drawn(),
             Source::Mixed(mixed) => {
                 let mut seen = drawn();
-                let TrainedOn { categories, sources, .. } = mixed.training.trained_on();
-                for (category, count) in categories {
-                    *seen.categories.entry(category).or_default() += count;
-                }
-                seen.sources.extend(sources);
+                seen.add(mixed.training.trained_on());
                 seen
             }
             Source::Records(records) => records.trained_on(),

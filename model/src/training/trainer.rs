@@ -19,7 +19,7 @@ use super::run_log::{RunLog, StepRecord};
 use super::start::{RunState, tokenizer_file};
 use super::step::{Differentiating, Prepared, StepConfig, StepLoss, gradients};
 use super::{bad_batch, plot};
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, TrainedOn};
 use crate::device::{DeviceChoice, ResolvedDevice};
 use crate::error::ModelError;
 use crate::ops::ModelBackend;
@@ -130,7 +130,12 @@ impl<B: ModelBackend> Trainer<B> {
         device: B::Device,
     ) -> Result<(Self, RunState<B, A>), ModelError> {
         let refuse = |reason: String| ModelError::Config { path: request.recipe.clone(), reason };
-        let model_config = config.model_config()?;
+        let mut model_config = config.model_config()?;
+        // What has been seen goes with the weights, wherever the sizes are from.
+        model_config.trained_on = match &config.init {
+            Some(folder) => ModelConfig::read(&folder.join("config.json"))?.trained_on,
+            None => TrainedOn::default(),
+        };
         config.towers.check(&model_config.vision).map_err(refuse)?;
         let side_px = config.tile_px.unwrap_or(model_config.tile_px);
         let shape = FeedConfig { batch: config.batch, phrases: config.phrases, side_px };

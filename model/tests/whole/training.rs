@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use model::config::{ModelConfig, TrainingSource};
 use model::dataset::{Mask, RecordWriter, ReferringRecord, Rle};
 use model::training::{TrainRequest, train};
 use model::weights::{StoredTensor, TensorFile};
@@ -186,6 +187,12 @@ fn a_frozen_tower_may_thaw_in_a_later_sitting() {
 fn a_run_may_start_from_a_model_folder() {
     let folder = tempfile::tempdir().unwrap();
     train(&request(&recipe(folder.path(), "first", 3, 1e-2))).unwrap();
+    let config_of = |name: &str| ModelConfig::read(&folder.path().join(name).join("model/config.json")).unwrap();
+    let mut seen = config_of("first");
+    let pictures = TrainingSource { name: "pictures".into(), images: Some(9), licence: "research only".into() };
+    seen.trained_on.sources.push(pictures.clone());
+    seen.trained_on.licence_note = "ask first".into();
+    std::fs::write(folder.path().join("first/model/config.json"), serde_json::to_string(&seen).unwrap()).unwrap();
     // So small a rate leaves every weight in place.
     let second = recipe(folder.path(), "second", 1, 1e-9);
     train(&TrainRequest { init: Some(folder.path().join("first/model")), ..request(&second) }).unwrap();
@@ -194,6 +201,10 @@ fn a_run_may_start_from_a_model_folder() {
         let close = |(one, other): (&f32, &f32)| (one - other).abs() <= one.abs() / 512.0 + 1e-6;
         assert!(tensor.values.iter().zip(&second[name].values).all(close), "{name}");
     }
+    // What the first had seen, and on what terms, the second has seen too.
+    let trained_on = config_of("second").trained_on;
+    assert!(trained_on.sources.contains(&pictures), "{:?}", trained_on.sources);
+    assert_eq!(trained_on.licence_note, "ask first");
 }
 
 #[test]
