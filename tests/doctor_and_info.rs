@@ -101,13 +101,22 @@ fn info_tells_the_tiles_that_segment_makes() {
     );
     assert!(rows.contains("note") && rows.contains("depends on the frame"), "{rows}");
 
-    let raster = folder.path().join("out.tif");
-    let mut segment = with_model(geophrase(&["segment", "-p", "ships"]));
-    segment.arg("--raster").arg(&raster).arg(&scene);
+    assert_eq!(planned(&scene), answer["tiles"]["count"]);
+
+    // A small scene is one view for the shipped model.
+    paint(&scene, 700, 330, waves);
+    let answer: Value = serde_json::from_str(&info(&["--json"]).1).unwrap();
+    assert_eq!((&answer["tiles"]["count"], planned(&scene)), (&Value::from(1), Value::from(1)), "{answer}");
+}
+
+/// The tiles that `segment` plans for a scene.
+fn planned(scene: &Path) -> Value {
+    let raster = scene.with_file_name("out.tif");
+    let mut segment = with_model(geophrase(&["segment", "-p", "ships", "--overwrite"]));
+    segment.arg("--raster").arg(&raster).arg(scene);
     assert_eq!(said(segment).0, 0);
-    let report = std::fs::read(folder.path().join("out.report.json")).unwrap();
-    let report: Value = serde_json::from_slice(&report).unwrap();
-    assert_eq!(report["tiles"]["planned"], answer["tiles"]["count"]);
+    let report = std::fs::read(raster.with_file_name("out.report.json")).unwrap();
+    serde_json::from_slice::<Value>(&report).unwrap()["tiles"]["planned"].clone()
 }
 
 #[test]

@@ -74,27 +74,28 @@ impl Views {
             return Ok(Self { tile, scene: None, frames, notes });
         }
         let whole = request.whole(&tile);
-        let small = longer as f64 <= SMALL_SCENE_TILES * tile.side_px as f64;
-        let frames: Vec<Frame> = match (request.config.frame, &whole) {
+        // Whether the scene is one view whatever the prompts say, and whether it is for those that need it.
+        let (always, at_need) = match (request.config.frame, &whole) {
             (FrameChoice::Scene, Err(reason)) => return Err(PipelineError::Usage(reason.clone())),
-            (FrameChoice::Scene, Ok(_)) => vec![Frame::Scene; request.prompts.len()],
-            (FrameChoice::Auto, Ok(view)) if request.fits_one_view(&tile) => {
-                notes.extend(request.shrunk_note(&tile, view));
-                vec![Frame::Scene; request.prompts.len()]
+            (FrameChoice::Scene, Ok(_)) => (true, true),
+            (FrameChoice::Auto, Ok(view)) => {
+                let always = request.fits_one_view(&tile);
+                notes.extend(request.shrunk_note(&tile, view).filter(|_| always));
+                (always, longer as f64 <= SMALL_SCENE_TILES * tile.side_px as f64)
             }
-            (FrameChoice::Auto, Ok(_)) if small => {
-                let frame = |prompt: &PromptSpec| if prompt.needs_frame() { Frame::Scene } else { Frame::Tile };
-                request.prompts.iter().map(frame).collect()
-            }
-            _ => vec![Frame::Tile; request.prompts.len()],
+            _ => (false, false),
         };
+        let frame = |prompt: &PromptSpec| {
+            if always || at_need && prompt.needs_frame() { Frame::Scene } else { Frame::Tile }
+        };
+        let frames: Vec<Frame> = request.prompts.iter().map(frame).collect();
         for (prompt, frame) in request.prompts.iter().zip(&frames).filter(|(prompt, _)| prompt.needs_frame()) {
             notes.push(frame_note(prompt, *frame, whole.as_ref().ok()));
         }
-        let whole = whole.ok().filter(|_| frames.contains(&Frame::Scene));
+        let whole = whole.ok().filter(|_| always || frames.contains(&Frame::Scene));
         Ok(match whole {
             // Nobody asks about tiles: the scene is the only one.
-            Some(whole) if !frames.contains(&Frame::Tile) => Self { tile: whole, scene: None, frames, notes },
+            Some(whole) if always || !frames.contains(&Frame::Tile) => Self { tile: whole, scene: None, frames, notes },
             scene => Self { tile, scene, frames, notes },
         })
     }

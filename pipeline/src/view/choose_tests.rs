@@ -157,6 +157,13 @@ fn a_model_may_want_small_scenes_in_one_view_whatever_is_asked() {
     assert_eq!(chosen((1600, 900), Some(0.1), &auto).frames, [Frame::Scene]);
     assert_eq!(chosen((1601, 900), Some(0.1), &auto).frames, [Frame::Tile]);
     assert_eq!(chosen((801, 640), Some(0.3), &auto).frames, [Frame::Tile]);
+    // It does not take a prompt to know.
+    let size = PixelSize { width: 500, height: 400 };
+    let request =
+        |config| ViewRequest { size, pixel_size_m: None, model: &model, prompts: &[], raw_uncertainty: false, config };
+    for config in [&auto, &asked(Resolution::Auto, FrameChoice::Scene)] {
+        assert_eq!(Views::choose(&request(config)).unwrap().tile, View::plain(512));
+    }
     // Who names a pixel size or a frame gets it.
     for config in [asked(Resolution::Native, FrameChoice::Auto), asked(Resolution::Auto, FrameChoice::Tile)] {
         assert_eq!(chosen((800, 640), Some(0.3), &config).tile, View::plain(320));
