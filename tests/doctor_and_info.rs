@@ -80,12 +80,12 @@ fn info_tells_the_tiles_that_segment_makes() {
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("scene.tif");
     paint(&scene, 1_000, 330, waves);
-    let info = |more: &[&str]| {
+    let info = |scene: &Path, more: &[&str]| {
         let mut command = with_model(geophrase(&["info"]));
-        command.arg(&scene).args(more);
+        command.arg(scene).args(more);
         said(command)
     };
-    let (code, json, errors) = info(&["--json"]);
+    let (code, json, errors) = info(&scene, &["--json"]);
     assert_eq!((code, errors.as_str()), (0, ""));
     let answer: Value = serde_json::from_str(&json).unwrap();
     // 1,000 px with tiles of 320 px, one every 256 px: at 0, 256, 512 and 680. 330 px: at 0 and 10.
@@ -94,7 +94,7 @@ fn info_tells_the_tiles_that_segment_makes() {
     // 1,000 * 330 * (2 * 4 + 1) bytes.
     assert_eq!(answer["raster_bytes"], 2_970_000);
     assert_eq!(answer["scene"]["validity"], "everywhere");
-    let (_, rows, _) = info(&["--tile-overlap", "0", "-p", "the largest ship"]);
+    let (_, rows, _) = info(&scene, &["--tile-overlap", "0", "-p", "the largest ship"]);
     assert!(
         rows.contains("tiles") && rows.contains("8-bit values as they are") && rows.contains("EPSG:32633"),
         "{rows}"
@@ -104,9 +104,10 @@ fn info_tells_the_tiles_that_segment_makes() {
     assert_eq!(planned(&scene), answer["tiles"]["count"]);
 
     // A small scene is one view for the shipped model.
-    paint(&scene, 700, 330, waves);
-    let answer: Value = serde_json::from_str(&info(&["--json"]).1).unwrap();
-    assert_eq!((&answer["tiles"]["count"], planned(&scene)), (&Value::from(1), Value::from(1)), "{answer}");
+    let small = folder.path().join("small.tif");
+    paint(&small, 700, 330, waves);
+    let answer: Value = serde_json::from_str(&info(&small, &["--json"]).1).unwrap();
+    assert_eq!((&answer["tiles"]["count"], planned(&small)), (&Value::from(1), Value::from(1)), "{answer}");
 }
 
 /// The tiles that `segment` plans for a scene.
