@@ -81,7 +81,8 @@ train-small: build pretrained
 		$(GEOPHRASE) train --config examples/configs/train-small-real-2.toml && \
 		$(GEOPHRASE) train --config examples/configs/train-small-real-3.toml --stop-at 1050 && \
 		$(GEOPHRASE) train --config examples/configs/train-small-real-4.toml --stop-at 2500 && \
-		$(GEOPHRASE) weights mix runs/real/model runs/real-3/last --share 0.5 --out runs/shipped; \
+		$(GEOPHRASE) weights mix runs/real/model runs/real-3/last --share 0.5 --out runs/mixed && \
+		$(GEOPHRASE) train --config examples/configs/train-small-real-5.toml; \
 	else echo "no data/imagery: runs/small/model has seen generated scenes only (docs/small-model.md)"; fi
 
 include data/imagery.mk

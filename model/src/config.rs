@@ -129,6 +129,9 @@ pub struct DecoderConfig {
     pub refinement_full_resolution: bool,
     /// Whether a classifier says if there is a target at all.
     pub presence: bool,
+    /// Whether words of place count for and against places directly.
+    #[serde(default)]
+    pub place_prior: bool,
 }
 
 impl ModelConfig {
@@ -158,6 +161,7 @@ impl ModelConfig {
                 refinement_hidden: 64,
                 refinement_full_resolution: false,
                 presence: false,
+                place_prior: false,
             },
             calibration: Calibration::default(),
             trained_on: TrainedOn::default(),
@@ -190,6 +194,7 @@ impl ModelConfig {
                 refinement_hidden: 32,
                 refinement_full_resolution: false,
                 presence: true,
+                place_prior: true,
             },
             calibration: Calibration::default(),
             trained_on: TrainedOn::default(),

@@ -8,8 +8,8 @@ use burn::tensor::{Bool, Tensor};
 use crate::config::{DecoderConfig, ModelConfig};
 use crate::decoder::{
     DeformableLayer, DeformableLayerConfig, InteractionLayer, InteractionLayerConfig, LevelProjection,
-    LevelProjectionConfig, MaskHead, MaskHeadConfig, PixelDecoder, PixelDecoderConfig, PresenceHead,
-    PresenceHeadConfig, sine_positions,
+    LevelProjectionConfig, MaskHead, MaskHeadConfig, PixelDecoder, PixelDecoderConfig, PlacePrior, PlacePriorConfig,
+    PresenceHead, PresenceHeadConfig, sine_positions,
 };
 use crate::ops::ModelBackend;
 use crate::ops::linear::{linear_tokens, map_to_tokens, tokens_to_map};
@@ -49,6 +49,7 @@ pub struct ReferringDecoder<B: Backend> {
     mask_head: MaskHead<B>,
     refinement: Option<LocalRefinement<B>>,
     presence: Option<PresenceHead<B>>,
+    place_prior: Option<PlacePrior<B>>,
 }
 
 /// What the decoder computes once per image, whatever the phrases.
@@ -76,6 +77,8 @@ pub struct Interacted<B: Backend> {
     levels: Vec<(usize, usize)>,
     /// The RUS logit at stride 32, `[batch, 1, row, col]`.
     risk: Tensor<B, 4>,
+    /// What the words say of places, `[batch, ramp]`.
+    places: Option<Tensor<B, 2>>,
     /// The logit of "there is a target", `[batch, 1]`.
     pub presence: Option<Tensor<B, 2>>,
 }
@@ -153,6 +156,7 @@ impl DecoderConfig {
                     .init(device)
             }),
             presence: self.presence.then(|| PresenceHeadConfig::new(self.width).init(device)),
+            place_prior: self.place_prior.then(|| PlacePriorConfig::new(self.width).init(device)),
         }
     }
 }
@@ -215,6 +219,11 @@ impl<B: ModelBackend> ReferringDecoder<B> {
             coarsest,
         );
         let mut visual = self.fuse(tokens, text.clone(), ignored.clone(), &risk, &levels);
+        let places = self.place_prior.as_ref().map(|prior| prior.read(text.clone(), ignored.clone()));
+        if let Some((prior, places)) = self.place_prior.as_ref().zip(places.as_ref()) {
+            let at = levels.iter().map(|&level| prior.at(places.clone(), level)).collect();
+            visual = prior.tell(visual, Tensor::cat(at, 1));
+        }
 
         let count = self.visual_prompts.dims()[0];
         let prompts = self.visual_prompts.val().unsqueeze::<3>().expand([batch, count, width]);
@@ -228,14 +237,17 @@ impl<B: ModelBackend> ReferringDecoder<B> {
         }
 
         let sentence = words_and_prompts.clone().narrow(1, 0, 1);
-        let coarse = visual.clone().narrow(1, 0, coarsest.0 * coarsest.1);
+        let mut coarse = visual.clone().narrow(1, 0, coarsest.0 * coarsest.1);
+        if let Some((prior, places)) = self.place_prior.as_ref().zip(places.as_ref()) {
+            coarse = prior.discount(coarse, prior.at(places.clone(), coarsest));
+        }
         let presence = self.presence.as_ref().map(|head| head.forward(sentence, coarse));
-        Interacted { visual, text: words_and_prompts, words, lateral, levels, risk, presence }
+        Interacted { visual, text: words_and_prompts, words, lateral, levels, risk, places, presence }
     }
 
     /// The rest of [`Self::decode`]: masks and uncertainty.
     pub fn draw(&self, interacted: Interacted<B>, (rows, cols): (usize, usize)) -> Decoded<B> {
-        let Interacted { visual, text, words, lateral, levels, risk, presence } = interacted;
+        let Interacted { visual, text, words, lateral, levels, risk, places, presence } = interacted;
         let count = self.visual_prompts.dims()[0];
         let (fine_rows, fine_cols) = levels[2];
         let before = levels[0].0 * levels[0].1 + levels[1].0 * levels[1].1;
@@ -243,7 +255,11 @@ impl<B: ModelBackend> ReferringDecoder<B> {
         let feature = self.pixel_decoder.forward(stride8, lateral);
         let sentence = text.clone().narrow(1, 0, 1);
         let background = text.narrow(1, words, count).mean_dim(1);
-        let coarse = self.mask_head.forward(feature.clone(), sentence, background);
+        let mut coarse = self.mask_head.forward(feature.clone(), sentence, background);
+        if let Some((prior, places)) = self.place_prior.as_ref().zip(places) {
+            let [batch, _, rows, cols] = coarse.dims();
+            coarse = coarse + prior.at(places, (rows, cols)).reshape([batch, 1, rows, cols]);
+        }
         let logit = bilinear(coarse.clone(), rows, cols, Corners::Aligned);
         let uncertainty = bilinear(risk, rows, cols, Corners::Aligned);
         let refined = match &self.refinement {

@@ -154,6 +154,9 @@ impl DataConfig {
             Self::Mixed { imagery, .. } if !(0.0..=1.0).contains(&imagery.joined_share) => {
                 Some(format!("joined_share {} is no share: 0 to 1", imagery.joined_share))
             }
+            Self::Mixed { imagery, .. } if !(0.0..=1.0).contains(&imagery.contrast_share) => {
+                Some(format!("contrast_share {} is no share: 0 to 1", imagery.contrast_share))
+            }
             Self::Synthetic { .. } | Self::Mixed { .. } => None,
             Self::Records(records) => records.problem(),
         }
@@ -179,6 +182,9 @@ pub struct ImageryConfig {
     /// Share of the samples that show pieces of four pictures side by side.
     #[serde(default)]
     pub joined_share: f64,
+    /// Share of the samples without written phrases that are asked for opposites: "on the left" beside "on the right".
+    #[serde(default)]
+    pub contrast_share: f64,
     /// How much more often than by the square root of its size a source is shown; 1 where it is not named.
     #[serde(default)]
     pub source_weights: BTreeMap<String, f64>,

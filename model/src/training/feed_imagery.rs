@@ -9,7 +9,7 @@ use super::view_imagery::{closer_view, random_view};
 use crate::config::{TrainedOn, TrainingSource};
 use crate::dataset::augment::{Cut, View, cut};
 use crate::dataset::coco::{CocoOptions, CocoSet};
-use crate::dataset::expressions::{ExpressionOptions, Kind, expressions};
+use crate::dataset::expressions::{ExpressionOptions, Kind, contrasts, expressions};
 use crate::dataset::join::{JOINED_SIDE, join, mirrored};
 use crate::dataset::sensor::change_look;
 use crate::dataset::{LabelledExpression, LabelledTile, LocalMask, OutlineTrust, WrittenPhrase, read_written};
@@ -37,6 +37,8 @@ pub(super) struct Imagery {
     weights: Vec<f64>,
     /// Share of the samples that show four pictures.
     joined_share: f64,
+    /// Share of the samples of which opposites are asked.
+    contrast_share: f64,
     /// Phrases that people wrote, by the name of the picture.
     written: BTreeMap<String, Vec<WrittenPhrase>>,
 }
@@ -71,7 +73,15 @@ impl Imagery {
         let sources = by_source.into_values().collect();
         // The file may speak of any picture; those of the other set are never shown here.
         let written = config.written.as_deref().map_or_else(|| Ok(BTreeMap::new()), read_written)?;
-        Ok(Self { sources, weights, joined_share: config.joined_share, folder: config.images.clone(), set, written })
+        Ok(Self {
+            sources,
+            weights,
+            joined_share: config.joined_share,
+            contrast_share: config.contrast_share,
+            folder: config.images.clone(),
+            set,
+            written,
+        })
     }
 
     /// What there is to see: labels by category, pictures by source.
@@ -127,7 +137,13 @@ impl Imagery {
                     options.set_weight(Kind::Absent, ABSENT_WEIGHT);
                     options.set_weight(Kind::Position, POSITION_WEIGHT);
                 }
-                said = expressions(&tile, &options, dice, wanted);
+                // A share of 0 draws nothing, so that runs from before there was one repeat.
+                if training && self.contrast_share > 0.0 && dice.chance(self.contrast_share) {
+                    said = contrasts(&tile, &options, dice, wanted);
+                }
+                if said.len() < 2 {
+                    said = expressions(&tile, &options, dice, wanted);
+                }
             }
             if purpose == Purpose::Validation {
                 said.retain(|expression| can_be_scored(&tile, expression));

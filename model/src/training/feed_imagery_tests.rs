@@ -125,6 +125,22 @@ fn a_joined_sample_shows_four_pictures_and_asks_about_them() {
     assert!(several);
 }
 
+#[test]
+fn a_sample_of_opposites_has_one_phrase_with_a_target_and_one_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = ImageryConfig { contrast_share: 1.0, written: None, ..write_set(folder.path()) };
+    let imagery = Imagery::open(&config.train, &config).unwrap();
+    let mut opposed = 0;
+    for seed in 0..60 {
+        let (mut batch, shape) = empty_batch();
+        imagery.push(&mut batch, shape, Purpose::Training, &mut Dice::new(&[seed])).unwrap();
+        let marked = batch.masks.chunks_exact(SIDE * SIDE).filter(|mask| mask.contains(&1)).count();
+        opposed += usize::from(marked == 1 && batch.phrases[0] != batch.phrases[1]);
+    }
+    // The one ship of a picture is on one side or the other.
+    assert!(opposed > 20, "{opposed}");
+}
+
 /// A set of two pictures, each with a bright square, and a written phrase about the first.
 fn write_set(folder: &Path) -> ImageryConfig {
     let mut images = Vec::new();
@@ -162,6 +178,7 @@ fn write_set(folder: &Path) -> ImageryConfig {
         written: Some(written),
         publishable_only: false,
         joined_share: 0.0,
+        contrast_share: 0.0,
         source_weights: BTreeMap::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! Projections, the step to stride 4, and the two heads.
 
-use model::decoder::{LevelProjectionConfig, MaskHeadConfig, PixelDecoderConfig, PresenceHeadConfig};
+use model::decoder::{LevelProjectionConfig, MaskHeadConfig, PixelDecoderConfig, PlacePriorConfig, PresenceHeadConfig};
 
 use crate::fixture::{DEVICE, Fixture, Graded};
 use crate::gradients::{Compared, Outputs};
@@ -58,6 +58,22 @@ fn presence_is_read_from_the_sentence_and_the_strongest_responses() {
     outputs.add("logit", module.forward(sentence.clone(), coarse.clone()));
     let slopes = outputs.backward();
     slopes.input("sentence", &sentence);
+    slopes.input("coarse", &coarse);
+    slopes.parameters(&module, Compared::All);
+}
+
+#[test]
+fn the_place_prior_is_read_from_the_words_and_told_to_tokens_and_presence() {
+    let fixture = Fixture::committed("place_prior");
+    let module = fixture.load(PlacePriorConfig::new(16).init::<Graded>(&DEVICE));
+    let (words, coarse) = (fixture.leaf::<3>("words"), fixture.leaf::<3>("coarse"));
+    let prior = module.at(module.read(words.clone(), fixture.ignored()), (3, 5));
+    let mut outputs = Outputs::of(&fixture);
+    outputs.add("prior", prior.clone());
+    outputs.add("told", module.tell(coarse.clone(), prior.clone()));
+    outputs.add("discounted", module.discount(coarse.clone(), prior));
+    let slopes = outputs.backward();
+    slopes.input("words", &words);
     slopes.input("coarse", &coarse);
     slopes.parameters(&module, Compared::All);
 }

@@ -165,7 +165,19 @@ def heads():
     export("presence_head", ("presence head", PYTORCH), module, inputs, lambda **leaves: {"logit": module(**leaves)})
 
 
+def place_prior():
+    module = fixture.randomize(recipe.PlacePrior(16), 151)
+    inputs = {"words": normal(152, 2, 6, 16), "ignored": padding([6, 4], 6), "coarse": normal(153, 2, 15, 16)}
+
+    def run(words, ignored, coarse):
+        prior = module.at(module.read(words, ignored), (3, 5))
+        return {"prior": prior, "told": coarse + torch.tanh(prior)[:, :, None] * module.told,
+                "discounted": coarse + prior[:, :, None] * module.counted}
+
+    export("place_prior", ("place prior", PYTORCH), module, inputs, run)
+
+
 if __name__ == "__main__":
     for part in (deformable_sampling, positions, first_offsets, resizing, attention, scorer, gated_fusion, refinement, projection,
-                 deformable_layer, interaction, pixel_decoder, heads):
+                 deformable_layer, interaction, pixel_decoder, heads, place_prior):
         part()

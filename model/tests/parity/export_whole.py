@@ -12,11 +12,12 @@ import recipe
 
 BASE = {"width": 40, "heads": 4, "points": 4, "hidden": 56, "image_layers": 0, "layers": 2, "fine_width": 20,
         "visual_prompts": 5, "gated_fusion": True, "fusion_dropout": 0.0, "refinement_hidden": 8,
-        "refinement_full_resolution": False, "presence": False}
-SMALL = {**BASE, "width": 24, "hidden": 32, "image_layers": 1, "fine_width": 16, "presence": True}
+        "refinement_full_resolution": False, "presence": False, "place_prior": False}
+SMALL = {**BASE, "width": 24, "hidden": 32, "image_layers": 1, "fine_width": 16, "presence": True,
+         "place_prior": True}
 # Gradients of a few parameters of every part; all of them would fill the repository.
 COMPARED = ("gamma", "alpha", "beta", "bias", "level_embedding", "visual_prompts", "scorer.hidden", "refinement",
-            "projections.1.convolution", "text_projection")
+            "projections.1.convolution", "text_projection", "place_prior")
 # Rows and columns differ, so that an exchange would show.
 BASE_SIZE, SMALL_SIZE = (32, 96), (64, 96)
 

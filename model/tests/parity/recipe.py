@@ -187,6 +187,29 @@ class PresenceHead(nn.Module):
         return self.output(F.relu(self.hidden(torch.cat([sentence[:, 0], coarse.amax(1)], -1))))
 
 
+class PlacePrior(nn.Module):
+    """A logit for every place from the words alone: a constant, and ramps along both axes in both directions."""
+
+    KNOTS, SLOPE, LARGEST = (-0.5, 0.0, 0.4, 0.8), 4.0, 8.0
+
+    def __init__(self, width):
+        super().__init__()
+        self.hidden = nn.Linear(width, width // 2)
+        self.output = nn.Linear(width // 2, 1 + 4 * len(self.KNOTS), bias=False)
+        self.told, self.counted = nn.Parameter(torch.zeros(width)), nn.Parameter(torch.zeros(width))
+
+    def read(self, words, ignored):
+        return (self.output(F.relu(self.hidden(words))) * ~ignored[:, :, None]).sum(1)
+
+    def at(self, weights, grid):
+        across, down = (torch.linspace(1 / side - 1, 1 - 1 / side, side) for side in (grid[1], grid[0]))
+        ramps = [torch.ones(grid)]
+        for axis in (across.expand(grid), down[:, None].expand(grid)):
+            ramps += [self.SLOPE * F.relu(sign * axis - knot) for sign in (1, -1) for knot in self.KNOTS]
+        logits = torch.einsum("br,rhw->bhw", weights, torch.stack(ramps)).flatten(1)
+        return self.LARGEST * torch.tanh(logits / self.LARGEST)
+
+
 class Decoder(nn.Module):
     """Everything behind the two towers. `config` has the keys of `config.json`."""
 
@@ -209,6 +232,7 @@ class Decoder(nn.Module):
         narrow, full = config["refinement_hidden"], config["refinement_full_resolution"]
         self.refinement = Refinement(fine, narrow, full) if narrow else None
         self.presence = PresenceHead(width) if config["presence"] else None
+        self.place_prior = PlacePrior(width) if config["place_prior"] else None
 
     def encode(self, levels):
         """What is computed once per image: tokens of strides 32, 16 and 8, and the lateral of stride 4."""
@@ -239,6 +263,11 @@ class Decoder(nn.Module):
             per_level = zip(tokens.split(counts, 1), sizes)
             tokens = torch.cat([self.gated_fusion(level, text, ignored, to_tokens(resize(uncertainty, grid)))
                                 for level, grid in per_level], 1)
+        prior = [None] * 4
+        if self.place_prior is not None:
+            places = self.place_prior.read(text, ignored)
+            prior = [self.place_prior.at(places, grid) for grid in [*sizes, tuple(lateral.shape[-2:])]]
+            tokens = tokens + torch.tanh(torch.cat(prior[:3], 1))[:, :, None] * self.place_prior.told
         batch, length, _ = text.shape
         prompts = self.visual_prompts.expand(batch, -1, -1)
         text = torch.cat([text, prompts], 1)
@@ -249,6 +278,9 @@ class Decoder(nn.Module):
         coarsest, _, finest = tokens.split(counts, 1)
         feature = self.pixel_decoder(finest.transpose(1, 2).unflatten(2, sizes[2]), lateral)
         coarse = self.mask_head(feature, text[:, :1], text[:, length:].mean(1, keepdim=True))
+        if self.place_prior is not None:
+            coarse = coarse + prior[3].view_as(coarse)
+            coarsest = coarsest + prior[0][:, :, None] * self.place_prior.counted
         logit, aligned = resize(coarse, size), resize(uncertainty, size)
         refined = self.refinement(feature, coarse, logit, aligned) if self.refinement is not None else logit
         stages |= {"logit": logit, "refined": refined, "uncertainty": aligned}

@@ -46,6 +46,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
             refinement_hidden: 8,
             refinement_full_resolution: false,
             presence: true,
+            place_prior: true,
         },
         calibration: Calibration::default(),
         trained_on: TrainedOn::default(),

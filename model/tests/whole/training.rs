@@ -208,6 +208,28 @@ fn a_run_may_start_from_a_model_folder() {
 }
 
 #[test]
+fn a_place_prior_may_be_added_to_a_model_without_one_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |name: &str, change: fn(&mut ModelConfig)| {
+        let path = recipe(folder.path(), name, 1, 1e-2);
+        let mut config = tiny::tiny_config();
+        change(&mut config);
+        std::fs::write(folder.path().join("config.json"), serde_json::to_string(&config).unwrap()).unwrap();
+        train(&request(&path)).unwrap();
+        Some(folder.path().join(name).join("model"))
+    };
+    let plain = start("plain", |config| config.decoder.place_prior = false);
+    let second = recipe(folder.path(), "second", 1, 1e-2);
+    train(&TrainRequest { init: plain, ..request(&second) }).unwrap();
+    assert!(weights(&folder.path().join("second")).contains_key("decoder.place_prior.output.weight"));
+
+    let without_presence = start("without-presence", |config| config.decoder.presence = false);
+    let third = recipe(folder.path(), "third", 1, 1e-2);
+    let refused = train(&TrainRequest { init: without_presence, ..request(&third) }).unwrap_err().to_string();
+    assert!(refused.contains("presence"), "{refused}");
+}
+
+#[test]
 fn chance_resumes_too_whoever_of_the_workers_is_first() {
     // Fusion drops a tenth of its update, and samples skip blocks of the tower; two workers, two rounds each.
     let folder = tempfile::tempdir().unwrap();

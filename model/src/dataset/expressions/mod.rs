@@ -5,6 +5,7 @@
 
 mod absent;
 mod colour;
+mod contrast;
 mod distance;
 mod judge;
 mod lexicon;
@@ -18,6 +19,8 @@ mod scene;
 mod select;
 mod voice;
 mod wording;
+
+pub use contrast::contrasts;
 
 use super::labelled::{LabelledExpression, LabelledTile};
 use crate::synthetic::Dice;
@@ -207,25 +210,32 @@ impl Writer<'_> {
         for _ in 0..DRAWS {
             voice.reserved = false;
             let Some((meaning, selection)) = self.draw(kind, voice) else { continue };
-            if !repeat && self.found.iter().any(|(other, _)| meaning.same(other)) {
-                continue;
+            if self.say(kind, meaning, selection, repeat, voice) {
+                return true;
             }
-            let phrase = say::say(&meaning, selection.chosen.len(), voice);
-            if !voice.fits() || self.found.iter().any(|(_, other)| other.phrase == phrase) {
-                continue;
-            }
-            let expression = LabelledExpression {
-                phrase,
-                kind: kind.name(),
-                category: meaning.noun.category().to_owned(),
-                complete: selection.chosen.is_empty() || complete(&meaning),
-                target: selection.chosen,
-                unsure: selection.unsure,
-            };
-            self.found.push((meaning, expression));
-            return true;
         }
         false
+    }
+
+    /// Adds a phrase for a meaning; false when it was said before or its words do not fit.
+    fn say(&mut self, kind: Kind, meaning: Meaning, selection: Selection, repeat: bool, voice: &mut Voice<'_>) -> bool {
+        if !repeat && self.found.iter().any(|(other, _)| meaning.same(other)) {
+            return false;
+        }
+        let phrase = say::say(&meaning, selection.chosen.len(), voice);
+        if !voice.fits() || self.found.iter().any(|(_, other)| other.phrase == phrase) {
+            return false;
+        }
+        let expression = LabelledExpression {
+            phrase,
+            kind: kind.name(),
+            category: meaning.noun.category().to_owned(),
+            complete: selection.chosen.is_empty() || complete(&meaning),
+            target: selection.chosen,
+            unsure: selection.unsure,
+        };
+        self.found.push((meaning, expression));
+        true
     }
 
     /// A meaning of a kind, about a category that was not yet spoken of if it can be.

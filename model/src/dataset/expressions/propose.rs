@@ -128,7 +128,7 @@ pub(super) fn filtered(
 }
 
 /// A selection with no doubt, or with little where doubtful things may be left out.
-fn tolerable(meaning: &Meaning, scene: &Scene<'_>, voice: &Voice<'_>) -> Option<Selection> {
+pub(super) fn tolerable(meaning: &Meaning, scene: &Scene<'_>, voice: &Voice<'_>) -> Option<Selection> {
     let selection = select(meaning, scene)?;
     let (chosen, unsure) = (selection.chosen.len(), selection.unsure.len());
     let told = meaning.noun.members.len() - unsure;

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::checker::fault;
+use super::contrast::told_apart;
 use super::*;
 use crate::dataset::coco::{CocoOptions, CocoSet};
 use crate::dataset::labelled::{LabelForm, LabelledObject, LocalMask, OutlineTrust};
@@ -211,4 +212,49 @@ fn words_agree_with_what_is_meant() {
             assert!(!phrase.contains(['{', '}', '~']) && !phrase.contains("  ") && !phrase.contains(" ,"), "{phrase}");
         }
     }
+}
+
+#[test]
+fn opposites_are_true_and_exclude_each_other() {
+    let (mut total, mut pairs, mut absent) = (0, 0, 0);
+    for seed in 0..400 {
+        let tile = random_tile(seed);
+        let options = ExpressionOptions { leave_out: seed % 2 == 0, ..ExpressionOptions::default() };
+        let said = told_apart(&tile, &options, &mut Dice::new(&[seed, 9]), 4);
+        let faults: Vec<String> = said.iter().filter_map(|(meaning, said)| fault(&tile, meaning, said)).collect();
+        assert!(faults.is_empty(), "tile {seed}: {faults:#?}");
+        total += said.len();
+        absent += said.iter().filter(|(_, said)| said.target.is_empty()).count();
+        let places = |meaning: &Meaning| match meaning.filters.as_slice() {
+            [Filter::Place(place)] => Some(*place),
+            _ => None,
+        };
+        for [(one, first), (other, second)] in said.iter().flat_map(|a| said.iter().map(move |b| [a, b])) {
+            let opposite = (places(one), places(other)) == (Some(meaning::Place::Left), Some(meaning::Place::Right));
+            if opposite && one.noun == other.noun {
+                pairs += 1;
+                assert!(first.target.iter().all(|index| !second.target.contains(index)), "{first:?} {second:?}");
+                assert_ne!(first.phrase, second.phrase);
+            }
+        }
+    }
+    assert!(total > 500 && pairs > 30 && absent > 50, "{total} phrases, {pairs} pairs, {absent} without a target");
+}
+
+#[test]
+fn a_picture_without_sides_or_with_incomplete_labels_has_no_opposites() {
+    let mask = || LocalMask { row_off: 40, col_off: 10, rows: 20, cols: 20, bits: vec![1; 400] };
+    let mut tile = empty(100, 100, &["ship"]);
+    tile.objects.push(object(1, "ship", mask()));
+    let say = |tile: &LabelledTile| {
+        let options = ExpressionOptions::default();
+        (0..20).flat_map(|seed| contrasts(tile, &options, &mut Dice::new(&[seed]), 4)).collect::<Vec<_>>()
+    };
+    let said = say(&tile);
+    assert!(said.iter().any(|e| e.target == [0]) && said.iter().any(|e| e.kind == "absent" && e.complete), "{said:?}");
+    tile.placeless = true;
+    assert!(say(&tile).is_empty());
+    tile.placeless = false;
+    tile.exhaustive.clear();
+    assert!(say(&tile).is_empty());
 }
