@@ -52,6 +52,29 @@ fn each_prompt_of_the_demo_is_found_with_an_iou_of_at_least_0_6() {
 }
 
 #[test]
+fn words_of_place_are_heeded() {
+    let model = shipped_model();
+    let out = tempfile::tempdir().unwrap();
+    // How much of what a prompt marks in the demo scene, of 1,280 px, lies in the left and in the upper half.
+    let shares = |prompt: &str| {
+        let raster = out.path().join("out.tif");
+        let mut segment = geophrase();
+        segment.arg("segment").arg(demo_file("scene.tif")).args(["-p", prompt, "--frame", "scene", "--overwrite"]);
+        assert!(segment.arg("--model").arg(&model).arg("--raster").arg(&raster).status().unwrap().success());
+        let found = band(&raster, 1);
+        let side = found.len().isqrt();
+        let marked: Vec<usize> = (0..found.len()).filter(|&at| found[at].is_some_and(|p| p > 0.5)).collect();
+        assert!(marked.len() > 1_000, "{prompt:?} marks {} pixels", marked.len());
+        let share = |within: &dyn Fn(usize) -> bool| {
+            marked.iter().filter(|&&at| within(at)).count() as f64 / marked.len() as f64
+        };
+        (share(&|at| at % side < side / 2), share(&|at| at / side < side / 2))
+    };
+    let [left, right, bottom] = ["left", "right", "bottom"].map(|side| shares(&format!("the buildings on the {side}")));
+    assert!(left.0 > 0.8 && right.0 < 0.5 && bottom.1 < 0.2, "left {left:?}, right {right:?}, bottom {bottom:?}");
+}
+
+#[test]
 fn the_batch_size_and_the_number_of_threads_change_no_byte() {
     let model = shipped_model();
     let run = |batch: &str, threads: &str| {

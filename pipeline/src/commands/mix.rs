@@ -26,7 +26,7 @@ pub struct MixRequest {
 /// Writes the model whose every weight lies `share` of the way from one model to another.
 ///
 /// It is of use where the second was trained on from the first: what it gained and what it lost come back by degrees.
-/// Its calibration is the second's and has to be fitted anew.
+/// A place prior that only the second has is taken whole. Its calibration is the second's and has to be fitted anew.
 ///
 /// # Source
 /// Wortsman et al., Robust fine-tuning of zero-shot models (WiSE-FT), 2022.
@@ -75,7 +75,8 @@ fn between(from: &TensorFile, to: &TensorFile, share: f64) -> Result<TensorFile,
         return Err(format!("it has no tensor {name}"));
     }
     for (name, end) in &to.tensors {
-        let start = from.tensors.get(name).ok_or_else(|| format!("tensor {name} is not in the other"))?;
+        let added = name.starts_with("decoder.place_prior.").then_some(end);
+        let start = from.tensors.get(name).or(added).ok_or_else(|| format!("tensor {name} is not in the other"))?;
         if start.shape != end.shape {
             return Err(format!("tensor {name} has another shape"));
         }
@@ -105,6 +106,18 @@ mod tests {
                 end
             );
         }
+    }
+
+    #[test]
+    fn a_place_prior_that_was_added_is_taken_whole() {
+        let mut later = file("a", &[1.0]);
+        later.tensors.extend(file("decoder.place_prior.told", &[3.0]).tensors);
+        let mixed = between(&file("a", &[0.0]), &later, 0.5).unwrap();
+        assert_eq!(
+            (&mixed.tensors["a"].values[..], &mixed.tensors["decoder.place_prior.told"].values[..]),
+            (&[0.5][..], &[3.0][..])
+        );
+        assert!(between(&later, &file("a", &[0.0]), 0.5).is_err());
     }
 
     #[test]
