@@ -11,7 +11,8 @@ use crate::device::{DeviceChoice, ResolvedDevice};
 use crate::error::ModelError;
 use crate::text::PromptTokenizer;
 use crate::weights::{
-    FitTarget, LoadReport, ModelFolder, ModelParts, Precision, TensorFile, load_into, shapes_of, tensors_of,
+    FitTarget, LoadReport, ModelFolder, ModelParts, Precision, TensorFile, is_of_place_prior, load_into, shapes_of,
+    tensors_of,
 };
 
 /// A model as it lies in a folder, ready to run.
@@ -46,7 +47,7 @@ pub(crate) fn read_weights<B: Backend>(model: CrobimU<B>, folder: &Path) -> Resu
     let stored = ModelFolder::open(folder)?;
     let (model, mut report) = load_into(model, &stored.tensors()?.tensors);
     if ModelConfig::parse(&stored.config_json()?).is_ok_and(|config| !config.decoder.place_prior) {
-        report.missing.retain(|name| !name.starts_with("decoder.place_prior."));
+        report.missing.retain(|name| !is_of_place_prior(name));
     }
     complete(&report).map_err(|reason| ModelError::ModelFolder {
         folder: folder.to_owned(),

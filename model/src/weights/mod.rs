@@ -27,3 +27,9 @@ pub use raw::Checksum;
 pub use report::{LoadReport, Misshapen};
 pub use suggest::Suggestion;
 pub use tensor_file::{Precision, StoredTensor, TensorFile};
+
+/// Whether a tensor of a CroBIM-U belongs to its place prior, the one module that a model may gain after its first training.
+#[must_use]
+pub fn is_of_place_prior(name: &str) -> bool {
+    name.starts_with("decoder.place_prior.")
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use geo_io::GeoIoError;
 use model::ModelError;
-use model::weights::{ModelFolder, ModelParts, Precision, StoredTensor, TensorFile};
+use model::weights::{ModelFolder, ModelParts, Precision, StoredTensor, TensorFile, is_of_place_prior};
 
 use crate::error::PipelineError;
 
@@ -75,7 +75,7 @@ fn between(from: &TensorFile, to: &TensorFile, share: f64) -> Result<TensorFile,
         return Err(format!("it has no tensor {name}"));
     }
     for (name, end) in &to.tensors {
-        let added = name.starts_with("decoder.place_prior.").then_some(end);
+        let added = is_of_place_prior(name).then_some(end);
         let start = from.tensors.get(name).or(added).ok_or_else(|| format!("tensor {name} is not in the other"))?;
         if start.shape != end.shape {
             return Err(format!("tensor {name} has another shape"));

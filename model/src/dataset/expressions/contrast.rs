@@ -56,7 +56,7 @@ pub(super) fn told_apart(
     if tile.placeless {
         return Vec::new();
     }
-    let mut writer = Writer { scene: &scene, options, found: Vec::new() };
+    let mut writer = Writer::new(&scene, options);
     let mut voice = Voice::new(dice, options.phrasings, options.leave_out);
     // One thing is either here or there; several are told apart.
     let groups: Vec<(&str, f64)> = scene.groups().iter().map(|(name, all)| (*name, all.len().min(4) as f64)).collect();

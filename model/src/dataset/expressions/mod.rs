@@ -166,7 +166,7 @@ fn written(
     wanted: usize,
 ) -> Vec<(Meaning, LabelledExpression)> {
     let scene = Scene::new(tile);
-    let mut writer = Writer { scene: &scene, options, found: Vec::new() };
+    let mut writer = Writer::new(&scene, options);
     let mut voice = Voice::new(dice, options.phrasings, options.leave_out);
     // Kinds that this picture gives nothing for.
     let mut barren = [false; Kind::ALL.len()];
@@ -204,7 +204,11 @@ struct Writer<'a> {
     found: Vec<(Meaning, LabelledExpression)>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(scene: &'a Scene<'a>, options: &'a ExpressionOptions) -> Self {
+        Self { scene, options, found: Vec::new() }
+    }
+
     /// Adds a phrase of a kind, also one that says the same as another if it must; false when none was found.
     fn add(&mut self, kind: Kind, repeat: bool, voice: &mut Voice<'_>) -> bool {
         for _ in 0..DRAWS {
